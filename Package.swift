@@ -1,0 +1,60 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One list for every target. `Lifetimes` lets our views of borrowed memory state what they borrow from.
+let settings: [SwiftSetting] = [
+  .enableExperimentalFeature("Lifetimes"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "reference-parity",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "TraceFormat", targets: ["TraceFormat"]),
+    .library(name: "Model", targets: ["Model"]),
+    .library(name: "TraceComparison", targets: ["TraceComparison"]),
+    .executable(name: "tracedump", targets: ["TraceDump"]),
+    .executable(name: "tracediff", targets: ["tracediff"]),
+    .executable(name: "llama2-synthesize", targets: ["Synthesize"]),
+  ],
+  targets: [
+    .target(name: "TraceFormat", swiftSettings: settings),
+    .target(name: "Model", dependencies: ["TraceFormat"], swiftSettings: settings),
+    .target(name: "TraceComparison", dependencies: ["TraceFormat"], swiftSettings: settings),
+    .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
+    .target(name: "ToolSupport", dependencies: ["TraceFormat"], swiftSettings: settings),
+    .executableTarget(
+      name: "TraceDump", dependencies: ["Model", "ToolSupport", "TraceFormat"], swiftSettings: settings),
+    .executableTarget(
+      name: "tracediff", dependencies: ["TraceComparison", "ToolSupport", "TraceFormat"],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "Synthesize", dependencies: ["Synthesis", "Model", "ToolSupport", "TraceFormat"],
+      swiftSettings: settings),
+    .target(
+      name: "TestSupport",
+      dependencies: ["TraceFormat", "Model", "TraceComparison", "Synthesis"],
+      path: "Tests/TestSupport", swiftSettings: settings),
+    .testTarget(
+      name: "TraceFormatTests", dependencies: ["TraceFormat", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "ModelTests", dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "TraceComparisonTests",
+      dependencies: ["TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ToolTests",
+      dependencies: ["ToolSupport", "TraceFormat", "Synthesis", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ParityTests",
+      dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport"], swiftSettings: settings),
+  ],
+  swiftLanguageModes: [.v6]
+)

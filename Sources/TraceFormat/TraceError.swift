@@ -1,0 +1,89 @@
+/// What is wrong with a trace: a case per broken rule of `docs/trace-format.md`, with the byte offset, what was expected
+/// and what was found.
+public enum TraceError: Error, Equatable, Sendable {
+  /// A system call failed.
+  case file(FileError)
+  /// The first bytes are not a trace's magic.
+  case notATrace(found: [UInt8])
+  /// The version is one that this reader does not know.
+  case unknownVersion(UInt32)
+  /// The file ends inside a chunk.
+  case chunkExceedsFile(ChunkKind, offset: Int, needed: UInt64, available: Int)
+  /// At this offset a chunk of the given kinds should begin, and something else stands there.
+  case unexpectedChunk(offset: Int, expected: String, found: [UInt8])
+  /// A field has a value that the format does not allow.
+  case invalidField(ChunkKind, offset: Int, field: String, expected: String, found: String)
+  /// The checksum that stands in the file is not that of the chunk.
+  case wrongChecksum(ChunkKind, offset: Int, expected: UInt64, found: UInt64)
+  /// Padding or a reserved byte is not zero.
+  case nonzeroPadding(ChunkKind, offset: Int)
+  /// The file ends without a tail: the writer died or is still writing.
+  case cutShort(offset: Int)
+  /// Bytes that belong to no good chunk were passed over.
+  case unreadable(offset: Int, byteCount: Int)
+  /// One tensor was recorded twice.
+  case recordedTwice(RecordKey, offset: Int, other: Int)
+  /// One position has two tokens.
+  case tokenRepeated(position: Int, offset: Int)
+  /// A record's position has no token before it.
+  case tokenMissing(position: Int, offset: Int)
+  /// A writer was handed something that the format cannot hold.
+  case cannotRecord(String)
+}
+
+/// The kinds of chunk that a trace is made of.
+public enum ChunkKind: String, Sendable {
+  /// The first chunk.
+  case header
+  /// The token of a position.
+  case token
+  /// A tensor.
+  case record
+  /// The table of tokens and records.
+  case index
+  /// The last chunk.
+  case tail
+}
+
+extension TraceError: CustomStringConvertible {
+  /// One line in lower case, without the file's name.
+  public var description: String {
+    switch self {
+    case .file(let error): error.description
+    case .notATrace(let found):
+      "not a trace: at offset 0 expected the magic 89 4c 32 54 52 43 0d 0a, found \(Self.hex(found))"
+    case .unknownVersion(let version):
+      "trace version \(version) at offset 8 is not known; expected version 1"
+    case .chunkExceedsFile(let kind, let offset, let needed, let available):
+      "\(kind.rawValue) at offset \(offset) needs \(needed) bytes, but only \(available) are left in the file"
+    case .unexpectedChunk(let offset, let expected, let found):
+      "at offset \(offset) expected \(expected), found \(Self.hex(found))"
+    case .invalidField(let kind, let offset, let field, let expected, let found):
+      "\(field) of the \(kind.rawValue) at offset \(offset): expected \(expected), found \(found)"
+    case .wrongChecksum(let kind, let offset, let expected, let found):
+      "\(kind.rawValue) at offset \(offset) is damaged: expected checksum \(Self.hex(expected)), found \(Self.hex(found))"
+    case .nonzeroPadding(let kind, let offset):
+      "\(kind.rawValue): expected a zero byte at offset \(offset)"
+    case .cutShort(let offset): "the trace is cut short: it ends at offset \(offset) without a tail"
+    case .unreadable(let offset, let byteCount):
+      "\(byteCount) bytes from offset \(offset) on are damaged and were passed over"
+    case .recordedTwice(let key, let offset, let other):
+      "\(key) is recorded twice, at offsets \(other) and \(offset)"
+    case .tokenRepeated(let position, let offset):
+      "the token at offset \(offset) repeats position \(position)"
+    case .tokenMissing(let position, let offset):
+      "the record at offset \(offset) has no token for its position \(position) before it"
+    case .cannotRecord(let reason): reason
+    }
+  }
+
+  private static func hex(_ bytes: [UInt8]) -> String {
+    bytes.isEmpty ? "the end of the file" : bytes.map { Self.padded(String($0, radix: 16), to: 2) }.joined(separator: " ")
+  }
+
+  private static func hex(_ value: UInt64) -> String { padded(String(value, radix: 16), to: 16) }
+
+  private static func padded(_ digits: String, to width: Int) -> String {
+    String(repeating: "0", count: max(0, width - digits.count)) + digits
+  }
+}

@@ -1,0 +1,818 @@
+/* tracefile.h - writes trace files, version 1 (docs/trace-format.md), from C99 or C++, with nothing but libc.
+ *
+ * Include it in one source file of your port and call it after each step of the forward pass:
+ *
+ *     tracefile *trace = tracefile_open("port.trace", "myport 1.2");
+ *     tracefile_describe_checkpoint(trace, "stories15M.bin");         // optional
+ *     ...
+ *     tracefile_token(trace, position, token, NULL, 0);               // before the first record of the position
+ *     tracefile_vector(trace, "q.rope", layer, position, q, dim);     // as often as you like
+ *     ...
+ *     if (tracefile_close(trace) != 0) {
+ *         fprintf(stderr, "%s\n", tracefile_error(trace));
+ *         tracefile_abandon(trace);
+ *     }
+ *
+ * Errors are sticky: after the first one every call returns -1 and does nothing, so checking the result of
+ * tracefile_close is enough. A null trace is allowed everywhere and counts as an error.
+ *
+ * A record is handed to the kernel before its call returns; a port that crashes later loses nothing. Until it is
+ * closed, a regular file is called PATH.partial. Memory grows by at most 64 bytes per record. A trace is not
+ * thread-safe. Writing to a pipe whose reader has gone raises SIGPIPE unless the program ignores that signal.
+ *
+ * Where a chunk of the file comes from:
+ *
+ *     header   the fields set so far, sorted: written by the first token, record or close
+ *     TOKN     tracefile_token
+ *     TENS     tracefile_record, tracefile_vector, tracefile_matrix
+ *     INDX     tracefile_close, from 24 bytes kept per token and record
+ *     TAIL     tracefile_close
+ */
+#ifndef TRACEFILE_H
+#define TRACEFILE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "tracefile.h writes values as they are in memory and needs a little-endian machine"
+#endif
+
+#if defined(__GNUC__)
+#define TRACEFILE_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#else
+#define TRACEFILE_PRINTF(format, first)
+#endif
+
+/* Element types of a record. Values are stored as they are in memory. */
+enum {
+    TRACEFILE_FLOAT32 = 1,
+    TRACEFILE_FLOAT64 = 2,
+    TRACEFILE_FLOAT16 = 3,
+    TRACEFILE_BFLOAT16 = 4,
+    TRACEFILE_INT8 = 5
+};
+
+/* A header field: a name, its type ('i', 'r' or 't'), and its value as the file holds it. */
+typedef struct {
+    char name[65];
+    char type;
+    unsigned char *value;
+    size_t length; /* bytes of value */
+} tracefile_field;
+
+/* One entry of the index, as the file holds it. */
+typedef struct {
+    uint64_t offset;
+    uint32_t name; /* index into names; 0xFFFFFFFF for a token */
+    int32_t layer;
+    uint32_t position;
+    uint32_t zero;
+} tracefile_entry;
+
+/* Positions first...last that have a token. */
+typedef struct {
+    uint32_t first, last;
+} tracefile_range;
+
+/* A trace that is being written. Its members are private. */
+typedef struct {
+    int file;
+    int has_header;
+    int error_number; /* errno of a failed system call, else 0 */
+    char message[512];
+    char *path;    /* the final name */
+    char *partial; /* the name while writing; null if the target is written directly */
+    uint64_t offset;
+    unsigned char producer[64];
+    tracefile_field *fields;
+    size_t field_count;
+    char **names;
+    size_t name_count, name_capacity, last_name;
+    tracefile_entry *entries; /* grown by half, so at most 60 bytes per record while it is copied */
+    size_t entry_count, entry_capacity;
+    tracefile_range *ranges; /* ascending, never adjacent */
+    size_t range_count, range_capacity;
+} tracefile;
+
+/* ---- Checksum ---- */
+
+/* A checksum over bytes that arrive in pieces. Start from all zeros. */
+typedef struct {
+    uint64_t sum, words, bytes;
+    unsigned char rest[8]; /* the bytes % 8 that do not make a word yet */
+} tracefile_sum;
+
+static inline uint64_t tracefile_sum_word(const unsigned char *bytes, uint64_t key) {
+    uint64_t word;
+    memcpy(&word, bytes, 8);
+    word ^= key;
+    word ^= word >> 32;
+    word *= 0x9FB21C65u;
+    return word ^ word >> 29;
+}
+
+/* Adds `size` bytes. Four sums side by side: the terms are independent, and one sum would wait for its own adds. */
+static inline void tracefile_sum_add(tracefile_sum *state, const void *data, size_t size) {
+    const uint64_t step = UINT64_C(0x9E3779B97F4A7C15);
+    const unsigned char *bytes = (const unsigned char *)data;
+    uint64_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0, key;
+    size_t filled = (size_t)(state->bytes % 8), words, i;
+    if (size == 0) return;
+    state->bytes += size;
+    if (filled > 0) {
+        size_t taken = size < 8 - filled ? size : 8 - filled;
+        memcpy(state->rest + filled, bytes, taken);
+        if (filled + taken < 8) return;
+        state->sum += tracefile_sum_word(state->rest, ++state->words * step);
+        bytes += taken;
+        size -= taken;
+    }
+    words = size / 8;
+    key = state->words * step;
+    for (i = 0; i + 4 <= words; i += 4) {
+        sum0 += tracefile_sum_word(bytes, key + step);
+        sum1 += tracefile_sum_word(bytes + 8, key + 2 * step);
+        sum2 += tracefile_sum_word(bytes + 16, key + 3 * step);
+        sum3 += tracefile_sum_word(bytes + 24, key + 4 * step);
+        key += 4 * step;
+        bytes += 32;
+    }
+    for (; i < words; i++) {
+        sum0 += tracefile_sum_word(bytes, key += step);
+        bytes += 8;
+    }
+    state->sum += sum0 + sum1 + sum2 + sum3;
+    state->words += words;
+    memcpy(state->rest, bytes, size % 8);
+}
+
+/* Returns the checksum of everything added. */
+static inline uint64_t tracefile_sum_finish(tracefile_sum *state) {
+    const uint64_t step = UINT64_C(0x9E3779B97F4A7C15);
+    size_t filled = (size_t)(state->bytes % 8);
+    uint64_t hash;
+    if (filled > 0) {
+        memset(state->rest + filled, 0, 8 - filled);
+        state->sum += tracefile_sum_word(state->rest, ++state->words * step);
+    }
+    hash = state->sum ^ state->bytes * step;
+    hash ^= hash >> 33;
+    hash *= UINT64_C(0xFF51AFD7ED558CCD);
+    hash ^= hash >> 33;
+    hash *= UINT64_C(0xC4CEB9FE1A85EC53);
+    return hash ^ hash >> 33;
+}
+
+/* Returns the checksum of `size` bytes: the function of chunks and of checkpoint fingerprints. */
+static inline uint64_t tracefile_checksum(const void *data, size_t size) {
+    tracefile_sum state;
+    memset(&state, 0, sizeof state);
+    tracefile_sum_add(&state, data, size);
+    return tracefile_sum_finish(&state);
+}
+
+/* ---- Errors ---- */
+
+/* Returns the message of the first error, or null if there was none. It lives as long as the trace. */
+static inline const char *tracefile_error(const tracefile *trace) {
+    if (!trace) return "out of memory";
+    return trace->message[0] ? trace->message : NULL;
+}
+
+/* Returns the errno of the system call behind the first error, or 0: EPIPE, ENOSPC, ... */
+static inline int tracefile_errno(const tracefile *trace) {
+    return trace ? trace->error_number : ENOMEM;
+}
+
+TRACEFILE_PRINTF(3, 4)
+static inline int tracefile_fail(tracefile *trace, int error_number, const char *format, ...) {
+    va_list arguments;
+    if (!trace || trace->message[0]) return -1;
+    va_start(arguments, format);
+    (void)vsnprintf(trace->message, sizeof trace->message, format, arguments);
+    va_end(arguments);
+    trace->error_number = error_number;
+    return -1;
+}
+
+static inline int tracefile_fail_memory(tracefile *trace) {
+    return tracefile_fail(trace, ENOMEM, "%s: out of memory", trace->path);
+}
+
+/* ---- Opening ---- */
+
+static inline char *tracefile_join(const char *first, size_t length, const char *second) {
+    size_t more = strlen(second);
+    char *joined = (char *)malloc(length + more + 1);
+    if (!joined) return NULL;
+    memcpy(joined, first, length);
+    memcpy(joined + length, second, more + 1);
+    return joined;
+}
+
+static inline int tracefile_is_utf8(const char *text) {
+    const unsigned char *p = (const unsigned char *)text;
+    while (*p) {
+        unsigned lead = *p++, low = 0x80, high = 0xBF;
+        int more = lead < 0x80 ? 0 : lead < 0xC2 ? -1 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : lead < 0xF5 ? 3 : -1;
+        if (more < 0) return 0;
+        if (lead == 0xE0) low = 0xA0;  /* no overlong forms */
+        if (lead == 0xED) high = 0x9F; /* no surrogates */
+        if (lead == 0xF0) low = 0x90;
+        if (lead == 0xF4) high = 0x8F; /* nothing above U+10FFFF */
+        for (; more > 0; more--, p++, low = 0x80, high = 0xBF) {
+            if (*p < low || *p > high) return 0;
+        }
+    }
+    return 1;
+}
+
+static inline int tracefile_starts_with(const char *path, const char *prefix) {
+    return strncmp(path, prefix, strlen(prefix)) == 0;
+}
+
+/* Starts a trace.
+ * path: the file to write, or "-" for standard output. A pipe or a device is written directly.
+ * producer: name and version of the program, 1 to 64 bytes of UTF-8.
+ * Returns the trace, or null when there is no memory for it; whether it could be opened is in tracefile_error. */
+static inline tracefile *tracefile_open(const char *path, const char *producer) {
+    tracefile *trace = (tracefile *)calloc(1, sizeof *trace);
+    struct stat status;
+    size_t length = producer ? strlen(producer) : 0;
+    if (!trace) return NULL;
+    trace->file = -1;
+    trace->path = tracefile_join(path ? path : "", path ? strlen(path) : 0, "");
+    if (!trace->path) {
+        free(trace);
+        return NULL;
+    }
+    if (!path || !*path) {
+        tracefile_fail(trace, 0, "the name of the trace file is empty");
+    } else if (length < 1 || length > sizeof trace->producer || !tracefile_is_utf8(producer)) {
+        tracefile_fail(trace, 0, "%s: the producer must be 1 to 64 bytes of UTF-8", path);
+    } else if (strcmp(path, "-") == 0) {
+        trace->file = STDOUT_FILENO;
+    } else {
+        /* A name for a file that is already open, like /dev/stdout, cannot be replaced by renaming. */
+        int direct = tracefile_starts_with(path, "/dev/std") || tracefile_starts_with(path, "/dev/fd/") ||
+                     tracefile_starts_with(path, "/proc/") || (stat(path, &status) == 0 && !S_ISREG(status.st_mode));
+        const char *name = path;
+        if (!direct) {
+            trace->partial = tracefile_join(path, strlen(path), ".partial");
+            if (!trace->partial) tracefile_fail_memory(trace);
+            name = trace->partial;
+        }
+        if (name) {
+            trace->file = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+            if (trace->file < 0) tracefile_fail(trace, errno, "%s: %s", name, strerror(errno));
+        }
+    }
+    if (!trace->message[0]) memcpy(trace->producer, producer, length);
+    return trace;
+}
+
+/* ---- Header fields ---- */
+
+/* Returns the type that the format gives to a field name, or 0 for a name that is free. */
+static inline char tracefile_field_type(const char *name) {
+    static const char *const integers[] = {
+        "checkpoint_version", "dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len",
+        "first_layer", "last_layer", "first_position", "last_position", "forced_tokens", "group_size", "part", "parts",
+        "seed", "shared_classifier", "steps"};
+    static const char *const reals[] = {"rms_norm_eps", "rope_base", "temperature", "top_p"};
+    static const char *const texts[] = {"checkpoint_fingerprint", "precision", "prompt", "sites"};
+    size_t i;
+    for (i = 0; i < sizeof integers / sizeof *integers; i++) {
+        if (strcmp(name, integers[i]) == 0) return 'i';
+    }
+    for (i = 0; i < sizeof reals / sizeof *reals; i++) {
+        if (strcmp(name, reals[i]) == 0) return 'r';
+    }
+    for (i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (strcmp(name, texts[i]) == 0) return 't';
+    }
+    return 0;
+}
+
+static inline int tracefile_set(tracefile *trace, const char *name, char type, const void *value, size_t length) {
+    size_t name_length = name ? strlen(name) : 0, i;
+    char known;
+    unsigned char *copy;
+    if (!trace || trace->message[0]) return -1;
+    if (trace->has_header) return tracefile_fail(trace, 0, "%s: a header field comes too late", trace->path);
+    if (name_length < 1 || name_length > 64) {
+        return tracefile_fail(trace, 0, "%s: a header field's name must have 1 to 64 bytes", trace->path);
+    }
+    for (i = 0; i < name_length; i++) {
+        char c = name[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) {
+            return tracefile_fail(trace, 0, "%s: header field '%s': expected a-z, 0-9 and _", trace->path, name);
+        }
+    }
+    known = tracefile_field_type(name);
+    if (known && known != type) {
+        return tracefile_fail(trace, 0, "%s: header field %s: expected type %c, found %c", trace->path, name, known, type);
+    }
+    if (length > 0 && !value) return tracefile_fail(trace, 0, "%s: header field %s: no value", trace->path, name);
+    if (length > 16777216) return tracefile_fail(trace, 0, "%s: header field %s is too long", trace->path, name);
+    copy = (unsigned char *)malloc(length + 1);
+    if (!copy) return tracefile_fail_memory(trace);
+    if (length > 0) memcpy(copy, value, length);
+    /* Fields stay sorted by name; one that is set again is replaced. */
+    for (i = 0; i < trace->field_count && strcmp(trace->fields[i].name, name) < 0; i++) {}
+    if (i == trace->field_count || strcmp(trace->fields[i].name, name) != 0) {
+        size_t size = (trace->field_count + 1) * sizeof *trace->fields;
+        tracefile_field *grown = (tracefile_field *)realloc(trace->fields, size);
+        if (!grown) {
+            free(copy);
+            return tracefile_fail_memory(trace);
+        }
+        trace->fields = grown;
+        memmove(grown + i + 1, grown + i, (trace->field_count - i) * sizeof *grown);
+        trace->field_count++;
+        memset(&grown[i], 0, sizeof *grown);
+        memcpy(grown[i].name, name, name_length);
+    }
+    free(trace->fields[i].value);
+    trace->fields[i].type = type;
+    trace->fields[i].value = copy;
+    trace->fields[i].length = length;
+    return 0;
+}
+
+/* Set a header field (names, types and meanings: docs/trace-format.md), before the first token. Return 0, or -1. */
+static inline int tracefile_set_int(tracefile *trace, const char *name, int64_t value) {
+    return tracefile_set(trace, name, 'i', &value, sizeof value);
+}
+
+static inline int tracefile_set_real(tracefile *trace, const char *name, double value) {
+    return tracefile_set(trace, name, 'r', &value, sizeof value);
+}
+
+static inline int tracefile_set_text(tracefile *trace, const char *name, const void *bytes, size_t length) {
+    return tracefile_set(trace, name, 't', bytes, length);
+}
+
+/* Fills the header from a llama2.c checkpoint (v0, v1 or v2): configuration, version, group size, epsilon, RoPE base,
+ * and the fingerprint, for which the whole file is read. Returns 0, or -1. */
+static inline int tracefile_describe_checkpoint(tracefile *trace, const char *path) {
+    static const char *const names[7] = {
+        "dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len"};
+    const size_t block = 1 << 20;
+    unsigned char head[256], *bytes;
+    int32_t sizes[7], words[2], group = 0;
+    size_t count, have = 0, base, i;
+    int version = 0, shared, read_error;
+    char text[17];
+    tracefile_sum state;
+    FILE *file;
+    if (!trace || trace->message[0]) return -1;
+    memset(&state, 0, sizeof state);
+    memset(head, 0, sizeof head);
+    if (!path) return tracefile_fail(trace, 0, "the checkpoint has no name");
+    bytes = (unsigned char *)malloc(block);
+    if (!bytes) return tracefile_fail_memory(trace);
+    file = fopen(path, "rb");
+    if (!file) {
+        free(bytes);
+        return tracefile_fail(trace, errno, "%s: %s", path, strerror(errno));
+    }
+    while ((count = fread(bytes, 1, block, file)) > 0) {
+        size_t part = count < sizeof head - have ? count : sizeof head - have;
+        memcpy(head + have, bytes, part);
+        have += part;
+        tracefile_sum_add(&state, bytes, count);
+    }
+    read_error = ferror(file) ? errno : 0;
+    free(bytes);
+    fclose(file);
+    if (read_error) return tracefile_fail(trace, read_error, "%s: %s", path, strerror(read_error));
+    memcpy(words, head, 8);
+    if (words[0] == 0x616b3432) {
+        version = words[1];
+        if (version != 1 && version != 2) {
+            return tracefile_fail(trace, 0, "%s: offset 4: expected version 1 or 2, found %d", path, version);
+        }
+    }
+    base = version == 0 ? 0 : 8;
+    if (have < (version == 0 ? 28 : sizeof head)) {
+        return tracefile_fail(trace, 0, "%s: the file ends in the header, at offset %u", path, (unsigned)have);
+    }
+    memcpy(sizes, head + base, sizeof sizes);
+    shared = version == 0 ? sizes[5] > 0 : head[36];
+    if (version == 0 && sizes[5] < 0 && sizes[5] != INT32_MIN) sizes[5] = -sizes[5];
+    for (i = 0; i < 7; i++) {
+        if (sizes[i] <= 0) {
+            return tracefile_fail(trace, 0, "%s: offset %u: %s: expected a positive number, found %d", path,
+                (unsigned)(base + 4 * i), names[i], (int)sizes[i]);
+        }
+    }
+    if (sizes[0] % sizes[3] != 0 || sizes[3] % sizes[4] != 0) {
+        return tracefile_fail(trace, 0, "%s: offset %u: %d heads and %d kv heads do not divide dim %d", path,
+            (unsigned)(base + 12), (int)sizes[3], (int)sizes[4], (int)sizes[0]);
+    }
+    if (shared > 1) {
+        return tracefile_fail(trace, 0, "%s: offset 36: shared classifier: expected 0 or 1, found %d", path, shared);
+    }
+    if (version == 2) memcpy(&group, head + 37, 4);
+    if (version == 2 && group <= 0) {
+        return tracefile_fail(trace, 0, "%s: offset 37: group size: expected a positive number, found %d", path, (int)group);
+    }
+    for (i = 0; i < 7; i++) tracefile_set_int(trace, names[i], sizes[i]);
+    tracefile_set_int(trace, "checkpoint_version", version);
+    tracefile_set_int(trace, "shared_classifier", shared);
+    if (version == 2) tracefile_set_int(trace, "group_size", group);
+    tracefile_set_real(trace, "rms_norm_eps", 1e-5);
+    tracefile_set_real(trace, "rope_base", 10000);
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)tracefile_sum_finish(&state));
+    return tracefile_set_text(trace, "checkpoint_fingerprint", text, 16);
+}
+
+/* ---- Chunks ---- */
+
+static inline int tracefile_write(tracefile *trace, struct iovec *parts, int count) {
+    const size_t most = (size_t)1 << 30; /* some systems refuse more in one call */
+    while (count > 0) {
+        size_t size = 0;
+        int batch = 0;
+        ssize_t written;
+        while (batch < count && parts[batch].iov_len <= most - size) size += parts[batch++].iov_len;
+        written = batch > 0 ? writev(trace->file, parts, batch) : write(trace->file, parts[0].iov_base, most);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno == EAGAIN) {
+            struct pollfd ready;
+            ready.fd = trace->file;
+            ready.events = POLLOUT;
+            (void)poll(&ready, 1, -1);
+            continue;
+        }
+        if (written < 0) {
+            return tracefile_fail(trace, errno, "%s: offset %llu: %s", trace->partial ? trace->partial : trace->path,
+                (unsigned long long)trace->offset, strerror(errno));
+        }
+        trace->offset += (uint64_t)written;
+        while (count > 0 && (size_t)written >= parts[0].iov_len) {
+            written -= (ssize_t)parts[0].iov_len;
+            parts++;
+            count--;
+        }
+        if (count > 0) {
+            parts[0].iov_base = (unsigned char *)parts[0].iov_base + written;
+            parts[0].iov_len -= (size_t)written;
+        }
+    }
+    return 0;
+}
+
+/* Writes a chunk: parts[0] is its head (whose checksum is still zero), parts[1...] its body; parts[count] is free. */
+static inline int tracefile_chunk(tracefile *trace, struct iovec *parts, int count) {
+    static const unsigned char zeros[64] = {0};
+    tracefile_sum state;
+    uint64_t sum;
+    size_t size = 0;
+    int i;
+    memset(&state, 0, sizeof state);
+    for (i = 0; i < count; i++) size += parts[i].iov_len;
+    parts[count].iov_base = (void *)zeros;
+    parts[count].iov_len = (64 - size % 64) % 64;
+    for (i = 0; i <= count; i++) tracefile_sum_add(&state, parts[i].iov_base, parts[i].iov_len);
+    sum = tracefile_sum_finish(&state);
+    memcpy((unsigned char *)parts[0].iov_base + 16, &sum, 8);
+    return tracefile_write(trace, parts, count + 1);
+}
+
+static inline void tracefile_put(unsigned char *head, size_t offset, uint64_t value, size_t size) {
+    memcpy(head + offset, &value, size); /* little-endian: the low bytes come first */
+}
+
+static inline int tracefile_header(tracefile *trace) {
+    unsigned char head[128], *body, *end;
+    struct iovec parts[3];
+    size_t size = 0, i;
+    int result;
+    if (trace->has_header) return 0;
+    for (i = 0; i < trace->field_count; i++) {
+        const tracefile_field *field = &trace->fields[i];
+        size += 2 + strlen(field->name) + (field->type == 't' ? 4 : 0) + field->length;
+    }
+    if (size > 16777216) return tracefile_fail(trace, 0, "%s: the header is longer than 16777216 bytes", trace->path);
+    body = end = (unsigned char *)malloc(size + 1);
+    if (!body) return tracefile_fail_memory(trace);
+    for (i = 0; i < trace->field_count; i++) {
+        const tracefile_field *field = &trace->fields[i];
+        size_t name_length = strlen(field->name);
+        *end++ = (unsigned char)field->type;
+        *end++ = (unsigned char)name_length;
+        memcpy(end, field->name, name_length);
+        end += name_length;
+        if (field->type == 't') {
+            tracefile_put(end, 0, field->length, 4);
+            end += 4;
+        }
+        memcpy(end, field->value, field->length);
+        end += field->length;
+    }
+    memset(head, 0, sizeof head);
+    memcpy(head, "\x89L2TRC\r\n", 8);
+    tracefile_put(head, 8, 1, 4);
+    tracefile_put(head, 12, trace->field_count, 4);
+    tracefile_put(head, 24, size, 8);
+    memcpy(head + 64, trace->producer, sizeof trace->producer);
+    parts[0].iov_base = head;
+    parts[0].iov_len = sizeof head;
+    parts[1].iov_base = body;
+    parts[1].iov_len = size;
+    result = tracefile_chunk(trace, parts, 2);
+    free(body);
+    trace->has_header = result == 0;
+    return result;
+}
+
+/* Makes room for one more index entry. */
+static inline int tracefile_reserve(tracefile *trace) {
+    size_t capacity = trace->entry_capacity + trace->entry_capacity / 2;
+    tracefile_entry *grown;
+    if (trace->entry_count < trace->entry_capacity) return 0;
+    if (capacity < 64) capacity = 64;
+    if (capacity > SIZE_MAX / sizeof *grown) return tracefile_fail_memory(trace);
+    grown = (tracefile_entry *)realloc(trace->entries, capacity * sizeof *grown);
+    if (!grown) return tracefile_fail_memory(trace);
+    trace->entries = grown;
+    trace->entry_capacity = capacity;
+    return 0;
+}
+
+static inline void tracefile_index(tracefile *trace, uint64_t offset, uint32_t name, int layer, int position) {
+    tracefile_entry *entry = &trace->entries[trace->entry_count++];
+    entry->offset = offset;
+    entry->name = name;
+    entry->layer = layer;
+    entry->position = (uint32_t)position;
+    entry->zero = 0;
+}
+
+/* Returns the number of ranges that begin at or before a position; the position is in the last of them or in none. */
+static inline size_t tracefile_ranges_until(const tracefile *trace, uint32_t position) {
+    size_t low = 0, high = trace->range_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (trace->ranges[middle].first <= position) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+/* Marks that a position has a token, or fails if it has one already. */
+static inline int tracefile_mark(tracefile *trace, uint32_t position) {
+    size_t i = tracefile_ranges_until(trace, position);
+    tracefile_range *range = trace->ranges + (i > 0 ? i - 1 : 0);
+    if (i > 0 && position <= range->last) {
+        return tracefile_fail(trace, 0, "%s: position %u has a token already", trace->path, (unsigned)position);
+    }
+    if (i > 0 && position == range->last + 1) {
+        range->last = position;
+        if (i < trace->range_count && trace->ranges[i].first == position + 1) { /* the gap to the next is closed */
+            range->last = trace->ranges[i].last;
+            trace->range_count--;
+            memmove(trace->ranges + i, trace->ranges + i + 1, (trace->range_count - i) * sizeof *range);
+        }
+        return 0;
+    }
+    if (i < trace->range_count && trace->ranges[i].first == position + 1) {
+        trace->ranges[i].first = position;
+        return 0;
+    }
+    if (trace->range_count == trace->range_capacity) {
+        size_t capacity = trace->range_capacity + trace->range_capacity / 4 + 4;
+        range = (tracefile_range *)realloc(trace->ranges, capacity * sizeof *range);
+        if (!range) return tracefile_fail_memory(trace);
+        trace->ranges = range;
+        trace->range_capacity = capacity;
+    }
+    memmove(trace->ranges + i + 1, trace->ranges + i, (trace->range_count - i) * sizeof *range);
+    trace->ranges[i].first = trace->ranges[i].last = position;
+    trace->range_count++;
+    return 0;
+}
+
+/* Writes the input token of a position, before the first record of that position.
+ * id: not negative. text: `length` bytes of the token's piece as the tokenizer holds them, or null if unknown.
+ * Returns 0, or -1. */
+static inline int tracefile_token(tracefile *trace, int position, int id, const void *text, size_t length) {
+    unsigned char head[32] = {'T', 'O', 'K', 'N'};
+    struct iovec parts[3];
+    uint64_t offset;
+    if (!trace || trace->message[0]) return -1;
+    if (position < 0) return tracefile_fail(trace, 0, "%s: token at position %d", trace->path, position);
+    if (id < 0) return tracefile_fail(trace, 0, "%s: token %d at position %d", trace->path, id, position);
+    if (!text) length = 0;
+    if (tracefile_header(trace) != 0 || tracefile_reserve(trace) != 0) return -1;
+    if (tracefile_mark(trace, (uint32_t)position) != 0) return -1;
+    tracefile_put(head, 4, (uint32_t)id, 4);
+    tracefile_put(head, 8, text ? 1 : 0, 4);
+    tracefile_put(head, 12, (uint32_t)position, 4);
+    tracefile_put(head, 24, length, 8);
+    offset = trace->offset;
+    parts[0].iov_base = head;
+    parts[0].iov_len = sizeof head;
+    parts[1].iov_base = (void *)text;
+    parts[1].iov_len = length;
+    if (tracefile_chunk(trace, parts, 2) != 0) return -1;
+    tracefile_index(trace, offset, UINT32_MAX, -1, position);
+    return 0;
+}
+
+/* Finds or adds a name of `length` bytes. In order of execution each name follows the one before: look there first. */
+static inline int tracefile_intern(tracefile *trace, const char *name, size_t length, uint32_t *number) {
+    size_t next = trace->last_name + 1 < trace->name_count ? trace->last_name + 1 : 0, i;
+    for (i = 0; i < trace->name_count; i++) {
+        if (strcmp(trace->names[next], name) == 0) {
+            trace->last_name = next;
+            *number = (uint32_t)next;
+            return 0;
+        }
+        next = next + 1 < trace->name_count ? next + 1 : 0;
+    }
+    if (trace->name_count == trace->name_capacity) {
+        size_t capacity = trace->name_capacity + trace->name_capacity / 2 + 16;
+        char **grown = (char **)realloc(trace->names, capacity * sizeof *grown);
+        if (!grown) return tracefile_fail_memory(trace);
+        trace->names = grown;
+        trace->name_capacity = capacity;
+    }
+    if (trace->name_count == UINT32_MAX) return tracefile_fail(trace, 0, "%s: too many names", trace->path);
+    trace->names[trace->name_count] = tracefile_join(name, length, "");
+    if (!trace->names[trace->name_count]) return tracefile_fail_memory(trace);
+    trace->last_name = trace->name_count;
+    *number = (uint32_t)trace->name_count++;
+    return 0;
+}
+
+/* Writes one tensor.
+ * site: its name, e.g. "q.rope": 1 to 255 printable ASCII characters without , * ? and =.
+ * layer: from 0, or -1 outside the layers. position: from 0; its token must have been written.
+ * dtype: TRACEFILE_FLOAT32, ... rank: 0 to 4. dims: `rank` sizes, slowest first. values: their product, row-major.
+ * Returns 0, or -1. */
+static inline int tracefile_record(tracefile *trace, const char *site, int layer, int position, int dtype, int rank,
+                                   const uint32_t *dims, const void *values) {
+    static const unsigned char element_sizes[6] = {0, 4, 8, 2, 2, 1};
+    unsigned char head[48 + 255 + 17];
+    struct iovec parts[3];
+    size_t length = site ? strlen(site) : 0, size, ranges;
+    uint64_t offset;
+    uint32_t number = 0;
+    int i;
+    if (!trace || trace->message[0]) return -1;
+    if (length < 1 || length > 255) {
+        return tracefile_fail(trace, 0, "%s: a record's name must have 1 to 255 bytes", trace->path);
+    }
+    for (i = 0; i < (int)length; i++) {
+        if (site[i] < 0x21 || site[i] > 0x7E || strchr(",*?=", site[i])) {
+            return tracefile_fail(trace, 0, "%s: a record's name has a forbidden character, number %d", trace->path, i);
+        }
+    }
+    if (layer < -1 || position < 0) {
+        return tracefile_fail(trace, 0, "%s: %s at layer %d, position %d", trace->path, site, layer, position);
+    }
+    if (dtype < TRACEFILE_FLOAT32 || dtype > TRACEFILE_INT8) {
+        return tracefile_fail(trace, 0, "%s: %s: expected a dtype from 1 to 5, found %d", trace->path, site, dtype);
+    }
+    if (rank < 0 || rank > 4 || (rank > 0 && !dims)) {
+        return tracefile_fail(trace, 0, "%s: %s: expected 0 to 4 dimensions, found %d", trace->path, site, rank);
+    }
+    memset(head, 0, sizeof head);
+    size = element_sizes[dtype];
+    for (i = 0; i < rank; i++) {
+        if (dims[i] != 0 && size > (SIZE_MAX >> 2) / dims[i]) {
+            return tracefile_fail(trace, 0, "%s: %s: the dimensions' product is too large", trace->path, site);
+        }
+        size *= dims[i];
+        tracefile_put(head, 32 + 4 * (size_t)i, dims[i], 4);
+    }
+    if (size > 0 && !values) return tracefile_fail(trace, 0, "%s: %s has no values", trace->path, site);
+    ranges = tracefile_ranges_until(trace, (uint32_t)position);
+    if (ranges == 0 || trace->ranges[ranges - 1].last < (uint32_t)position) {
+        return tracefile_fail(trace, 0, "%s: %s: position %d has no token yet", trace->path, site, position);
+    }
+    if (tracefile_reserve(trace) != 0 || tracefile_intern(trace, site, length, &number) != 0) return -1;
+    memcpy(head, "TENS", 4);
+    head[4] = (unsigned char)dtype;
+    head[5] = (unsigned char)rank;
+    tracefile_put(head, 6, length, 2);
+    tracefile_put(head, 8, (uint32_t)layer, 4);
+    tracefile_put(head, 12, (uint32_t)position, 4);
+    tracefile_put(head, 24, size, 8);
+    memcpy(head + 48, site, length);
+    offset = trace->offset;
+    parts[0].iov_base = head;
+    parts[0].iov_len = (48 + length + 63) / 64 * 64;
+    parts[1].iov_base = (void *)values;
+    parts[1].iov_len = size;
+    if (tracefile_chunk(trace, parts, 2) != 0) return -1;
+    tracefile_index(trace, offset, number, layer, position);
+    return 0;
+}
+
+/* Write `size` float32 values, or `rows` times `columns` of them in row-major order. Return 0, or -1. */
+static inline int tracefile_vector(tracefile *trace, const char *site, int layer, int position, const float *values,
+                                   size_t size) {
+    uint32_t dim = (uint32_t)size;
+    if (trace && dim != size) return tracefile_fail(trace, 0, "%s: a vector is too long", trace->path);
+    return tracefile_record(trace, site, layer, position, TRACEFILE_FLOAT32, 1, &dim, values);
+}
+
+static inline int tracefile_matrix(tracefile *trace, const char *site, int layer, int position, const float *values,
+                                   size_t rows, size_t columns) {
+    uint32_t dims[2];
+    dims[0] = (uint32_t)rows;
+    dims[1] = (uint32_t)columns;
+    if (trace && (dims[0] != rows || dims[1] != columns)) {
+        return tracefile_fail(trace, 0, "%s: a matrix is too large", trace->path);
+    }
+    return tracefile_record(trace, site, layer, position, TRACEFILE_FLOAT32, 2, dims, values);
+}
+
+/* ---- Closing ---- */
+
+/* Frees the trace without completing it: PATH.partial stays, and everything in it is readable. */
+static inline void tracefile_abandon(tracefile *trace) {
+    size_t i;
+    if (!trace) return;
+    if (trace->file >= 0 && trace->file != STDOUT_FILENO) (void)close(trace->file);
+    for (i = 0; i < trace->field_count; i++) free(trace->fields[i].value);
+    for (i = 0; i < trace->name_count; i++) free(trace->names[i]);
+    free(trace->fields);
+    free(trace->names);
+    free(trace->entries);
+    free(trace->ranges);
+    free(trace->path);
+    free(trace->partial);
+    free(trace);
+}
+
+static inline int tracefile_write_index(tracefile *trace) {
+    unsigned char head[64] = {'I', 'N', 'D', 'X'}, *names;
+    struct iovec parts[4];
+    size_t size = 0, end = 0, i;
+    int result;
+    for (i = 0; i < trace->name_count; i++) size += 2 + strlen(trace->names[i]);
+    size = (size + 7) / 8 * 8;
+    names = (unsigned char *)calloc(1, size + 1);
+    if (!names) return tracefile_fail_memory(trace);
+    for (i = 0; i < trace->name_count; i++) {
+        size_t length = strlen(trace->names[i]);
+        tracefile_put(names, end, length, 2);
+        memcpy(names + end + 2, trace->names[i], length);
+        end += 2 + length;
+    }
+    tracefile_put(head, 4, trace->name_count, 4);
+    tracefile_put(head, 8, trace->entry_count, 8);
+    tracefile_put(head, 24, size + trace->entry_count * sizeof *trace->entries, 8);
+    parts[0].iov_base = head;
+    parts[0].iov_len = sizeof head;
+    parts[1].iov_base = names;
+    parts[1].iov_len = size;
+    parts[2].iov_base = trace->entries;
+    parts[2].iov_len = trace->entry_count * sizeof *trace->entries;
+    result = tracefile_chunk(trace, parts, 3);
+    free(names);
+    return result;
+}
+
+/* Completes the trace: writes the index and the tail, gives the file its name, and frees the trace. Returns 0.
+ * On an error returns -1 and frees nothing, so that tracefile_error can be asked; then call tracefile_abandon. */
+static inline int tracefile_close(tracefile *trace) {
+    unsigned char tail[64] = {'T', 'A', 'I', 'L'};
+    struct iovec parts[2];
+    uint64_t index;
+    if (!trace || trace->message[0] || tracefile_header(trace) != 0) return -1;
+    index = trace->offset;
+    if (tracefile_write_index(trace) != 0) return -1;
+    tracefile_put(tail, 8, index, 8);
+    parts[0].iov_base = tail;
+    parts[0].iov_len = sizeof tail;
+    if (tracefile_chunk(trace, parts, 1) != 0) return -1;
+    if (trace->file != STDOUT_FILENO) {
+        int file = trace->file;
+        trace->file = -1;
+        if (close(file) != 0) return tracefile_fail(trace, errno, "%s: %s", trace->path, strerror(errno));
+    }
+    if (trace->partial && rename(trace->partial, trace->path) != 0) {
+        return tracefile_fail(trace, errno, "%s: %s", trace->path, strerror(errno));
+    }
+    tracefile_abandon(trace);
+    return 0;
+}
+
+#endif

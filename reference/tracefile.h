@@ -19,14 +19,7 @@
  * A record is handed to the kernel before its call returns; a port that crashes later loses nothing. Until it is
  * closed, a regular file is called PATH.partial. Memory grows by at most 64 bytes per record. A trace is not
  * thread-safe. Writing to a pipe whose reader has gone raises SIGPIPE unless the program ignores that signal.
- *
- * Where a chunk of the file comes from:
- *
- *     header   the fields set so far, sorted: written by the first token, record or close
- *     TOKN     tracefile_token
- *     TENS     tracefile_record, tracefile_vector, tracefile_matrix
- *     INDX     tracefile_close, from 24 bytes kept per token and record
- *     TAIL     tracefile_close
+ * The header is written by the first token; the index and the tail, by tracefile_close.
  */
 #ifndef TRACEFILE_H
 #define TRACEFILE_H
@@ -49,9 +42,9 @@
 #endif
 
 #if defined(__GNUC__)
-#define TRACEFILE_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define TRACEFILE_PRINTF __attribute__((format(printf, 3, 4)))
 #else
-#define TRACEFILE_PRINTF(format, first)
+#define TRACEFILE_PRINTF
 #endif
 
 /* Element types of a record. Values are stored as they are in memory. */
@@ -63,12 +56,11 @@ enum {
     TRACEFILE_INT8 = 5
 };
 
-/* A header field: a name, its type ('i', 'r' or 't'), and its value as the file holds it. */
+/* A header field, encoded as the file holds it: type, length of the name, name, value. */
 typedef struct {
     char name[65];
-    char type;
-    unsigned char *value;
-    size_t length; /* bytes of value */
+    unsigned char *bytes;
+    size_t size;
 } tracefile_field;
 
 /* One entry of the index, as the file holds it. */
@@ -76,14 +68,8 @@ typedef struct {
     uint64_t offset;
     uint32_t name; /* index into names; 0xFFFFFFFF for a token */
     int32_t layer;
-    uint32_t position;
-    uint32_t zero;
+    uint32_t position, zero;
 } tracefile_entry;
-
-/* Positions first...last that have a token. */
-typedef struct {
-    uint32_t first, last;
-} tracefile_range;
 
 /* A trace that is being written. Its members are private. */
 typedef struct {
@@ -95,14 +81,11 @@ typedef struct {
     char *partial; /* the name while writing; null if the target is written directly */
     uint64_t offset;
     unsigned char producer[64];
-    tracefile_field *fields;
-    size_t field_count;
+    tracefile_field *fields; /* sorted by name */
     char **names;
-    size_t name_count, name_capacity, last_name;
-    tracefile_entry *entries; /* grown by half, so at most 60 bytes per record while it is copied */
-    size_t entry_count, entry_capacity;
-    tracefile_range *ranges; /* ascending, never adjacent */
-    size_t range_count, range_capacity;
+    tracefile_entry *entries;
+    unsigned char *has_token; /* a bit per position */
+    size_t field_count, name_count, name_capacity, last_name, entry_count, entry_capacity, has_token_size;
 } tracefile;
 
 /* ---- Checksum ---- */
@@ -122,7 +105,7 @@ static inline uint64_t tracefile_sum_word(const unsigned char *bytes, uint64_t k
     return word ^ word >> 29;
 }
 
-/* Adds `size` bytes. Four sums side by side: the terms are independent, and one sum would wait for its own adds. */
+/* Adds `size` bytes, in four sums side by side: the terms are independent, and one sum would wait for its own adds. */
 static inline void tracefile_sum_add(tracefile_sum *state, const void *data, size_t size) {
     const uint64_t step = UINT64_C(0x9E3779B97F4A7C15);
     const unsigned char *bytes = (const unsigned char *)data;
@@ -195,7 +178,12 @@ static inline int tracefile_errno(const tracefile *trace) {
     return trace ? trace->error_number : ENOMEM;
 }
 
-TRACEFILE_PRINTF(3, 4)
+/* Returns the number of bytes written so far. */
+static inline uint64_t tracefile_size(const tracefile *trace) {
+    return trace ? trace->offset : 0;
+}
+
+TRACEFILE_PRINTF
 static inline int tracefile_fail(tracefile *trace, int error_number, const char *format, ...) {
     va_list arguments;
     if (!trace || trace->message[0]) return -1;
@@ -224,22 +212,15 @@ static inline char *tracefile_join(const char *first, size_t length, const char 
 static inline int tracefile_is_utf8(const char *text) {
     const unsigned char *p = (const unsigned char *)text;
     while (*p) {
-        unsigned lead = *p++, low = 0x80, high = 0xBF;
-        int more = lead < 0x80 ? 0 : lead < 0xC2 ? -1 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : lead < 0xF5 ? 3 : -1;
-        if (more < 0) return 0;
-        if (lead == 0xE0) low = 0xA0;  /* no overlong forms */
-        if (lead == 0xED) high = 0x9F; /* no surrogates */
-        if (lead == 0xF0) low = 0x90;
-        if (lead == 0xF4) high = 0x8F; /* nothing above U+10FFFF */
+        unsigned lead = *p++, low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80; /* no overlong forms */
+        unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF; /* no surrogates, nothing above 10FFFF */
+        int more = lead < 0x80 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+        if ((lead >= 0x80 && lead < 0xC2) || lead > 0xF4) return 0;
         for (; more > 0; more--, p++, low = 0x80, high = 0xBF) {
             if (*p < low || *p > high) return 0;
         }
     }
     return 1;
-}
-
-static inline int tracefile_starts_with(const char *path, const char *prefix) {
-    return strncmp(path, prefix, strlen(prefix)) == 0;
 }
 
 /* Starts a trace.
@@ -265,8 +246,8 @@ static inline tracefile *tracefile_open(const char *path, const char *producer) 
         trace->file = STDOUT_FILENO;
     } else {
         /* A name for a file that is already open, like /dev/stdout, cannot be replaced by renaming. */
-        int direct = tracefile_starts_with(path, "/dev/std") || tracefile_starts_with(path, "/dev/fd/") ||
-                     tracefile_starts_with(path, "/proc/") || (stat(path, &status) == 0 && !S_ISREG(status.st_mode));
+        int direct = strncmp(path, "/dev/std", 8) == 0 || strncmp(path, "/dev/fd/", 8) == 0 ||
+                     strncmp(path, "/proc/", 6) == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode));
         const char *name = path;
         if (!direct) {
             trace->partial = tracefile_join(path, strlen(path), ".partial");
@@ -286,68 +267,60 @@ static inline tracefile *tracefile_open(const char *path, const char *producer) 
 
 /* Returns the type that the format gives to a field name, or 0 for a name that is free. */
 static inline char tracefile_field_type(const char *name) {
-    static const char *const integers[] = {
-        "checkpoint_version", "dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len",
-        "first_layer", "last_layer", "first_position", "last_position", "forced_tokens", "group_size", "part", "parts",
-        "seed", "shared_classifier", "steps"};
-    static const char *const reals[] = {"rms_norm_eps", "rope_base", "temperature", "top_p"};
-    static const char *const texts[] = {"checkpoint_fingerprint", "precision", "prompt", "sites"};
-    size_t i;
-    for (i = 0; i < sizeof integers / sizeof *integers; i++) {
-        if (strcmp(name, integers[i]) == 0) return 'i';
-    }
-    for (i = 0; i < sizeof reals / sizeof *reals; i++) {
-        if (strcmp(name, reals[i]) == 0) return 'r';
-    }
-    for (i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (strcmp(name, texts[i]) == 0) return 't';
+    static const char *const types[3] = {
+        ("i checkpoint_version dim hidden_dim n_layers n_heads n_kv_heads vocab_size seq_len first_layer last_layer "
+         "first_position last_position forced_tokens group_size part parts seed shared_classifier steps "),
+        "r rms_norm_eps rope_base temperature top_p ", "t checkpoint_fingerprint precision prompt sites "};
+    char word[67];
+    int i;
+    snprintf(word, sizeof word, " %s ", name);
+    for (i = 0; i < 3; i++) {
+        if (strstr(types[i], word)) return types[i][0];
     }
     return 0;
 }
 
+/* Adds or replaces a field; `value` is its value as the file holds it, less a text's length. */
 static inline int tracefile_set(tracefile *trace, const char *name, char type, const void *value, size_t length) {
-    size_t name_length = name ? strlen(name) : 0, i;
+    const size_t name_length = name ? strlen(name) : 0, prefix = 2 + name_length + (type == 't' ? 4 : 0);
+    const uint32_t text_length = (uint32_t)length;
+    unsigned char *bytes;
     char known;
-    unsigned char *copy;
+    size_t i;
     if (!trace || trace->message[0]) return -1;
     if (trace->has_header) return tracefile_fail(trace, 0, "%s: a header field comes too late", trace->path);
-    if (name_length < 1 || name_length > 64) {
-        return tracefile_fail(trace, 0, "%s: a header field's name must have 1 to 64 bytes", trace->path);
-    }
-    for (i = 0; i < name_length; i++) {
-        char c = name[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) {
-            return tracefile_fail(trace, 0, "%s: header field '%s': expected a-z, 0-9 and _", trace->path, name);
-        }
+    if (name_length < 1 || name_length > 64 || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")]) {
+        return tracefile_fail(trace, 0, "%s: a header field's name must be 1 to 64 of a-z, 0-9 and _", trace->path);
     }
     known = tracefile_field_type(name);
     if (known && known != type) {
-        return tracefile_fail(trace, 0, "%s: header field %s: expected type %c, found %c", trace->path, name, known, type);
+        return tracefile_fail(trace, 0, "%s: header field %s: expected type %c, not %c", trace->path, name, known,
+            type);
     }
-    if (length > 0 && !value) return tracefile_fail(trace, 0, "%s: header field %s: no value", trace->path, name);
-    if (length > 16777216) return tracefile_fail(trace, 0, "%s: header field %s is too long", trace->path, name);
-    copy = (unsigned char *)malloc(length + 1);
-    if (!copy) return tracefile_fail_memory(trace);
-    if (length > 0) memcpy(copy, value, length);
-    /* Fields stay sorted by name; one that is set again is replaced. */
+    if (length > 16777216 || (length > 0 && !value)) {
+        return tracefile_fail(trace, 0, "%s: header field %s is too long or has no value", trace->path, name);
+    }
     for (i = 0; i < trace->field_count && strcmp(trace->fields[i].name, name) < 0; i++) {}
     if (i == trace->field_count || strcmp(trace->fields[i].name, name) != 0) {
-        size_t size = (trace->field_count + 1) * sizeof *trace->fields;
-        tracefile_field *grown = (tracefile_field *)realloc(trace->fields, size);
-        if (!grown) {
-            free(copy);
-            return tracefile_fail_memory(trace);
-        }
+        tracefile_field *grown =
+            (tracefile_field *)realloc(trace->fields, (trace->field_count + 1) * sizeof *trace->fields);
+        if (!grown) return tracefile_fail_memory(trace);
         trace->fields = grown;
         memmove(grown + i + 1, grown + i, (trace->field_count - i) * sizeof *grown);
         trace->field_count++;
         memset(&grown[i], 0, sizeof *grown);
         memcpy(grown[i].name, name, name_length);
     }
-    free(trace->fields[i].value);
-    trace->fields[i].type = type;
-    trace->fields[i].value = copy;
-    trace->fields[i].length = length;
+    bytes = (unsigned char *)malloc(prefix + length);
+    if (!bytes) return tracefile_fail_memory(trace);
+    bytes[0] = (unsigned char)type;
+    bytes[1] = (unsigned char)name_length;
+    memcpy(bytes + 2, name, name_length);
+    if (type == 't') memcpy(bytes + prefix - 4, &text_length, 4);
+    if (length > 0) memcpy(bytes + prefix, value, length);
+    free(trace->fields[i].bytes);
+    trace->fields[i].bytes = bytes;
+    trace->fields[i].size = prefix + length;
     return 0;
 }
 
@@ -427,7 +400,7 @@ static inline int tracefile_describe_checkpoint(tracefile *trace, const char *pa
     }
     if (version == 2) memcpy(&group, head + 37, 4);
     if (version == 2 && group <= 0) {
-        return tracefile_fail(trace, 0, "%s: offset 37: group size: expected a positive number, found %d", path, (int)group);
+        return tracefile_fail(trace, 0, "%s: offset 37: expected a positive group size, found %d", path, (int)group);
     }
     for (i = 0; i < 7; i++) tracefile_set_int(trace, names[i], sizes[i]);
     tracefile_set_int(trace, "checkpoint_version", version);
@@ -475,6 +448,11 @@ static inline int tracefile_write(tracefile *trace, struct iovec *parts, int cou
     return 0;
 }
 
+static inline void tracefile_part(struct iovec *part, const void *bytes, size_t size) {
+    part->iov_base = (void *)bytes;
+    part->iov_len = size;
+}
+
 /* Writes a chunk: parts[0] is its head (whose checksum is still zero), parts[1...] its body; parts[count] is free. */
 static inline int tracefile_chunk(tracefile *trace, struct iovec *parts, int count) {
     static const unsigned char zeros[64] = {0};
@@ -484,8 +462,7 @@ static inline int tracefile_chunk(tracefile *trace, struct iovec *parts, int cou
     int i;
     memset(&state, 0, sizeof state);
     for (i = 0; i < count; i++) size += parts[i].iov_len;
-    parts[count].iov_base = (void *)zeros;
-    parts[count].iov_len = (64 - size % 64) % 64;
+    tracefile_part(&parts[count], zeros, (64 - size % 64) % 64);
     for (i = 0; i <= count; i++) tracefile_sum_add(&state, parts[i].iov_base, parts[i].iov_len);
     sum = tracefile_sum_finish(&state);
     memcpy((unsigned char *)parts[0].iov_base + 16, &sum, 8);
@@ -502,26 +479,13 @@ static inline int tracefile_header(tracefile *trace) {
     size_t size = 0, i;
     int result;
     if (trace->has_header) return 0;
-    for (i = 0; i < trace->field_count; i++) {
-        const tracefile_field *field = &trace->fields[i];
-        size += 2 + strlen(field->name) + (field->type == 't' ? 4 : 0) + field->length;
-    }
+    for (i = 0; i < trace->field_count; i++) size += trace->fields[i].size;
     if (size > 16777216) return tracefile_fail(trace, 0, "%s: the header is longer than 16777216 bytes", trace->path);
     body = end = (unsigned char *)malloc(size + 1);
     if (!body) return tracefile_fail_memory(trace);
     for (i = 0; i < trace->field_count; i++) {
-        const tracefile_field *field = &trace->fields[i];
-        size_t name_length = strlen(field->name);
-        *end++ = (unsigned char)field->type;
-        *end++ = (unsigned char)name_length;
-        memcpy(end, field->name, name_length);
-        end += name_length;
-        if (field->type == 't') {
-            tracefile_put(end, 0, field->length, 4);
-            end += 4;
-        }
-        memcpy(end, field->value, field->length);
-        end += field->length;
+        memcpy(end, trace->fields[i].bytes, trace->fields[i].size);
+        end += trace->fields[i].size;
     }
     memset(head, 0, sizeof head);
     memcpy(head, "\x89L2TRC\r\n", 8);
@@ -529,80 +493,59 @@ static inline int tracefile_header(tracefile *trace) {
     tracefile_put(head, 12, trace->field_count, 4);
     tracefile_put(head, 24, size, 8);
     memcpy(head + 64, trace->producer, sizeof trace->producer);
-    parts[0].iov_base = head;
-    parts[0].iov_len = sizeof head;
-    parts[1].iov_base = body;
-    parts[1].iov_len = size;
+    tracefile_part(&parts[0], head, sizeof head);
+    tracefile_part(&parts[1], body, size);
     result = tracefile_chunk(trace, parts, 2);
     free(body);
     trace->has_header = result == 0;
     return result;
 }
 
-/* Makes room for one more index entry. */
-static inline int tracefile_reserve(tracefile *trace) {
-    size_t capacity = trace->entry_capacity + trace->entry_capacity / 2;
-    tracefile_entry *grown;
-    if (trace->entry_count < trace->entry_capacity) return 0;
-    if (capacity < 64) capacity = 64;
-    if (capacity > SIZE_MAX / sizeof *grown) return tracefile_fail_memory(trace);
-    grown = (tracefile_entry *)realloc(trace->entries, capacity * sizeof *grown);
-    if (!grown) return tracefile_fail_memory(trace);
-    trace->entries = grown;
-    trace->entry_capacity = capacity;
-    return 0;
+/* Returns an array of `count` elements with room for one more, or null. Growing by half, a table of 24-byte entries
+ * takes at most 60 bytes per entry even while it is being copied. */
+static inline void *tracefile_grow(tracefile *trace, void *array, size_t count, size_t *capacity, size_t element) {
+    size_t wanted = *capacity + *capacity / 2 + 16;
+    void *grown;
+    if (count < *capacity) return array;
+    grown = wanted <= SIZE_MAX / element ? realloc(array, wanted * element) : NULL;
+    if (grown) *capacity = wanted;
+    else tracefile_fail_memory(trace);
+    return grown;
 }
 
-static inline void tracefile_index(tracefile *trace, uint64_t offset, uint32_t name, int layer, int position) {
-    tracefile_entry *entry = &trace->entries[trace->entry_count++];
-    entry->offset = offset;
+/* Writes a token or a record, and notes where it is. */
+static inline int tracefile_entry_chunk(tracefile *trace, struct iovec *parts, uint32_t name, int layer, int position) {
+    tracefile_entry *entry = (tracefile_entry *)tracefile_grow(trace, trace->entries, trace->entry_count,
+        &trace->entry_capacity, sizeof *entry);
+    if (!entry) return -1;
+    trace->entries = entry;
+    entry += trace->entry_count;
+    entry->offset = trace->offset;
     entry->name = name;
     entry->layer = layer;
     entry->position = (uint32_t)position;
     entry->zero = 0;
+    trace->entry_count++;
+    return tracefile_chunk(trace, parts, 2);
 }
 
-/* Returns the number of ranges that begin at or before a position; the position is in the last of them or in none. */
-static inline size_t tracefile_ranges_until(const tracefile *trace, uint32_t position) {
-    size_t low = 0, high = trace->range_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (trace->ranges[middle].first <= position) low = middle + 1;
-        else high = middle;
-    }
-    return low;
+static inline int tracefile_has_token(const tracefile *trace, int position) {
+    size_t byte = (size_t)position / 8;
+    return byte < trace->has_token_size && (trace->has_token[byte] >> position % 8 & 1);
 }
 
-/* Marks that a position has a token, or fails if it has one already. */
-static inline int tracefile_mark(tracefile *trace, uint32_t position) {
-    size_t i = tracefile_ranges_until(trace, position);
-    tracefile_range *range = trace->ranges + (i > 0 ? i - 1 : 0);
-    if (i > 0 && position <= range->last) {
-        return tracefile_fail(trace, 0, "%s: position %u has a token already", trace->path, (unsigned)position);
+static inline int tracefile_mark_token(tracefile *trace, int position) {
+    size_t byte = (size_t)position / 8;
+    if (byte >= trace->has_token_size) {
+        size_t size = byte + byte / 2 + 64;
+        unsigned char *grown = (unsigned char *)calloc(1, size);
+        if (!grown) return tracefile_fail_memory(trace);
+        if (trace->has_token) memcpy(grown, trace->has_token, trace->has_token_size);
+        free(trace->has_token);
+        trace->has_token = grown;
+        trace->has_token_size = size;
     }
-    if (i > 0 && position == range->last + 1) {
-        range->last = position;
-        if (i < trace->range_count && trace->ranges[i].first == position + 1) { /* the gap to the next is closed */
-            range->last = trace->ranges[i].last;
-            trace->range_count--;
-            memmove(trace->ranges + i, trace->ranges + i + 1, (trace->range_count - i) * sizeof *range);
-        }
-        return 0;
-    }
-    if (i < trace->range_count && trace->ranges[i].first == position + 1) {
-        trace->ranges[i].first = position;
-        return 0;
-    }
-    if (trace->range_count == trace->range_capacity) {
-        size_t capacity = trace->range_capacity + trace->range_capacity / 4 + 4;
-        range = (tracefile_range *)realloc(trace->ranges, capacity * sizeof *range);
-        if (!range) return tracefile_fail_memory(trace);
-        trace->ranges = range;
-        trace->range_capacity = capacity;
-    }
-    memmove(trace->ranges + i + 1, trace->ranges + i, (trace->range_count - i) * sizeof *range);
-    trace->ranges[i].first = trace->ranges[i].last = position;
-    trace->range_count++;
+    trace->has_token[byte] = (unsigned char)(trace->has_token[byte] | 1 << position % 8);
     return 0;
 }
 
@@ -612,30 +555,28 @@ static inline int tracefile_mark(tracefile *trace, uint32_t position) {
 static inline int tracefile_token(tracefile *trace, int position, int id, const void *text, size_t length) {
     unsigned char head[32] = {'T', 'O', 'K', 'N'};
     struct iovec parts[3];
-    uint64_t offset;
     if (!trace || trace->message[0]) return -1;
-    if (position < 0) return tracefile_fail(trace, 0, "%s: token at position %d", trace->path, position);
-    if (id < 0) return tracefile_fail(trace, 0, "%s: token %d at position %d", trace->path, id, position);
+    if (position < 0 || id < 0) {
+        return tracefile_fail(trace, 0, "%s: token %d at position %d: expected no negative", trace->path, id, position);
+    }
+    if (tracefile_has_token(trace, position)) {
+        return tracefile_fail(trace, 0, "%s: position %d has a token already", trace->path, position);
+    }
     if (!text) length = 0;
-    if (tracefile_header(trace) != 0 || tracefile_reserve(trace) != 0) return -1;
-    if (tracefile_mark(trace, (uint32_t)position) != 0) return -1;
+    if (tracefile_header(trace) != 0 || tracefile_mark_token(trace, position) != 0) return -1;
     tracefile_put(head, 4, (uint32_t)id, 4);
     tracefile_put(head, 8, text ? 1 : 0, 4);
     tracefile_put(head, 12, (uint32_t)position, 4);
     tracefile_put(head, 24, length, 8);
-    offset = trace->offset;
-    parts[0].iov_base = head;
-    parts[0].iov_len = sizeof head;
-    parts[1].iov_base = (void *)text;
-    parts[1].iov_len = length;
-    if (tracefile_chunk(trace, parts, 2) != 0) return -1;
-    tracefile_index(trace, offset, UINT32_MAX, -1, position);
-    return 0;
+    tracefile_part(&parts[0], head, sizeof head);
+    tracefile_part(&parts[1], text, length);
+    return tracefile_entry_chunk(trace, parts, UINT32_MAX, -1, position);
 }
 
 /* Finds or adds a name of `length` bytes. In order of execution each name follows the one before: look there first. */
 static inline int tracefile_intern(tracefile *trace, const char *name, size_t length, uint32_t *number) {
     size_t next = trace->last_name + 1 < trace->name_count ? trace->last_name + 1 : 0, i;
+    char **names;
     for (i = 0; i < trace->name_count; i++) {
         if (strcmp(trace->names[next], name) == 0) {
             trace->last_name = next;
@@ -644,13 +585,9 @@ static inline int tracefile_intern(tracefile *trace, const char *name, size_t le
         }
         next = next + 1 < trace->name_count ? next + 1 : 0;
     }
-    if (trace->name_count == trace->name_capacity) {
-        size_t capacity = trace->name_capacity + trace->name_capacity / 2 + 16;
-        char **grown = (char **)realloc(trace->names, capacity * sizeof *grown);
-        if (!grown) return tracefile_fail_memory(trace);
-        trace->names = grown;
-        trace->name_capacity = capacity;
-    }
+    names = (char **)tracefile_grow(trace, trace->names, trace->name_count, &trace->name_capacity, sizeof *names);
+    if (!names) return -1;
+    trace->names = names;
     if (trace->name_count == UINT32_MAX) return tracefile_fail(trace, 0, "%s: too many names", trace->path);
     trace->names[trace->name_count] = tracefile_join(name, length, "");
     if (!trace->names[trace->name_count]) return tracefile_fail_memory(trace);
@@ -669,8 +606,7 @@ static inline int tracefile_record(tracefile *trace, const char *site, int layer
     static const unsigned char element_sizes[6] = {0, 4, 8, 2, 2, 1};
     unsigned char head[48 + 255 + 17];
     struct iovec parts[3];
-    size_t length = site ? strlen(site) : 0, size, ranges;
-    uint64_t offset;
+    size_t length = site ? strlen(site) : 0, size;
     uint32_t number = 0;
     int i;
     if (!trace || trace->message[0]) return -1;
@@ -701,11 +637,10 @@ static inline int tracefile_record(tracefile *trace, const char *site, int layer
         tracefile_put(head, 32 + 4 * (size_t)i, dims[i], 4);
     }
     if (size > 0 && !values) return tracefile_fail(trace, 0, "%s: %s has no values", trace->path, site);
-    ranges = tracefile_ranges_until(trace, (uint32_t)position);
-    if (ranges == 0 || trace->ranges[ranges - 1].last < (uint32_t)position) {
+    if (!tracefile_has_token(trace, position)) {
         return tracefile_fail(trace, 0, "%s: %s: position %d has no token yet", trace->path, site, position);
     }
-    if (tracefile_reserve(trace) != 0 || tracefile_intern(trace, site, length, &number) != 0) return -1;
+    if (tracefile_intern(trace, site, length, &number) != 0) return -1;
     memcpy(head, "TENS", 4);
     head[4] = (unsigned char)dtype;
     head[5] = (unsigned char)rank;
@@ -714,14 +649,9 @@ static inline int tracefile_record(tracefile *trace, const char *site, int layer
     tracefile_put(head, 12, (uint32_t)position, 4);
     tracefile_put(head, 24, size, 8);
     memcpy(head + 48, site, length);
-    offset = trace->offset;
-    parts[0].iov_base = head;
-    parts[0].iov_len = (48 + length + 63) / 64 * 64;
-    parts[1].iov_base = (void *)values;
-    parts[1].iov_len = size;
-    if (tracefile_chunk(trace, parts, 2) != 0) return -1;
-    tracefile_index(trace, offset, number, layer, position);
-    return 0;
+    tracefile_part(&parts[0], head, (48 + length + 63) / 64 * 64);
+    tracefile_part(&parts[1], values, size);
+    return tracefile_entry_chunk(trace, parts, number, layer, position);
 }
 
 /* Write `size` float32 values, or `rows` times `columns` of them in row-major order. Return 0, or -1. */
@@ -750,12 +680,12 @@ static inline void tracefile_abandon(tracefile *trace) {
     size_t i;
     if (!trace) return;
     if (trace->file >= 0 && trace->file != STDOUT_FILENO) (void)close(trace->file);
-    for (i = 0; i < trace->field_count; i++) free(trace->fields[i].value);
+    for (i = 0; i < trace->field_count; i++) free(trace->fields[i].bytes);
     for (i = 0; i < trace->name_count; i++) free(trace->names[i]);
     free(trace->fields);
     free(trace->names);
     free(trace->entries);
-    free(trace->ranges);
+    free(trace->has_token);
     free(trace->path);
     free(trace->partial);
     free(trace);
@@ -779,12 +709,9 @@ static inline int tracefile_write_index(tracefile *trace) {
     tracefile_put(head, 4, trace->name_count, 4);
     tracefile_put(head, 8, trace->entry_count, 8);
     tracefile_put(head, 24, size + trace->entry_count * sizeof *trace->entries, 8);
-    parts[0].iov_base = head;
-    parts[0].iov_len = sizeof head;
-    parts[1].iov_base = names;
-    parts[1].iov_len = size;
-    parts[2].iov_base = trace->entries;
-    parts[2].iov_len = trace->entry_count * sizeof *trace->entries;
+    tracefile_part(&parts[0], head, sizeof head);
+    tracefile_part(&parts[1], names, size);
+    tracefile_part(&parts[2], trace->entries, trace->entry_count * sizeof *trace->entries);
     result = tracefile_chunk(trace, parts, 3);
     free(names);
     return result;
@@ -800,8 +727,7 @@ static inline int tracefile_close(tracefile *trace) {
     index = trace->offset;
     if (tracefile_write_index(trace) != 0) return -1;
     tracefile_put(tail, 8, index, 8);
-    parts[0].iov_base = tail;
-    parts[0].iov_len = sizeof tail;
+    tracefile_part(&parts[0], tail, sizeof tail);
     if (tracefile_chunk(trace, parts, 1) != 0) return -1;
     if (trace->file != STDOUT_FILENO) {
         int file = trace->file;

@@ -59,7 +59,6 @@ SITES = (
 
 _RANK = {name: rank for rank, name in enumerate(SITES)}
 _BEFORE_LAYERS = SITES[:1]
-_AFTER_LAYERS = SITES[-4:]
 
 VERSION = 1
 _MAGIC = b"\x89L2TRC\r\n"
@@ -165,17 +164,19 @@ def bfloat16(values):
     numpy extension's own type bfloat16; all else is converted to float32 first.
     """
     array = np.asarray(values)
+    # Flat, because numpy's arithmetic on an array of rank 0 yields scalars, which warn where arrays wrap around.
+    flat = array.reshape(-1)
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
-        bits = array.astype(np.uint32) << np.uint32(16)
+        bits = flat.astype(np.uint32) << np.uint32(16)
     elif _is_foreign_bfloat16(array.dtype):
-        bits = array.view(np.uint16).astype(np.uint32) << np.uint32(16)
+        bits = flat.view(np.uint16).astype(np.uint32) << np.uint32(16)
     else:
-        array = np.asarray(array, dtype=np.float32, order="C")
-        bits = array.view(np.uint32)
+        flat = flat.astype(np.float32)
+        bits = flat.view(np.uint32)
         rounded = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
         # Adding to a NaN's bits could carry it into the sign or down to infinity, so a NaN is truncated and made quiet.
-        bits = np.where(np.isnan(array), bits | np.uint32(0x400000), rounded) & np.uint32(0xFFFF0000)
-    return np.asarray(bits, dtype=np.uint32).view(np.float32).view(BFloat16Array)
+        bits = np.where(np.isnan(flat), bits | np.uint32(0x400000), rounded) & np.uint32(0xFFFF0000)
+    return bits.astype(np.uint32, copy=False).view(np.float32).reshape(array.shape).view(BFloat16Array)
 
 
 def _is_foreign_bfloat16(dtype):
@@ -211,17 +212,13 @@ class Trace:
 def execution_order(key):
     """A sort key for (site, layer or None, position): position, then the site table through the layers.
 
-    Names outside the table come after the table's names of their layer, or after `logits` when they have no layer; they
-    are sorted by name. A name of the table at a place where the table does not have it counts as outside the table.
+    Names outside the table come after the table's names of their layer, sorted by name; where they have no layer, they
+    come after `logits`.
     """
     site, layer, position = key
-    outside = len(SITES)
-    if layer is not None:
-        rank = outside if site in _BEFORE_LAYERS or site in _AFTER_LAYERS else _RANK.get(site, outside)
-        return position, 1, layer, rank, site
-    if site in _BEFORE_LAYERS:
-        return position, 0, 0, 0, site
-    return position, 2, 0, _RANK[site] if site in _AFTER_LAYERS else outside, site
+    if layer is None:
+        layer = -1 if site in _BEFORE_LAYERS else _POSITIONS
+    return position, layer, _RANK.get(site, len(SITES)), site
 
 
 # The checksum
@@ -518,7 +515,7 @@ class TraceWriter:
         """
         chunk = _encoded_header(header)
         self.path = os.fspath(path)
-        self._direct = os.path.exists(self.path) and not stat.S_ISREG(os.stat(self.path).st_mode)
+        self._direct = _is_written_directly(self.path)
         self.partial_path = self.path
         if not self._direct:
             self.partial_path += b".partial" if isinstance(self.path, bytes) else ".partial"
@@ -534,7 +531,11 @@ class TraceWriter:
         self._seen = _Seen()
         self._failed = False
         self._file = open(self.partial_path, "wb", buffering=0)
-        self._write(chunk)
+        try:
+            self._write(chunk)
+        except BaseException:
+            self.abandon()
+            raise
 
     def token(self, position, id, text=None):
         """Writes the input token of `position`, which must come before the first record of that position.
@@ -628,6 +629,16 @@ class TraceWriter:
                 rest = rest[written:]
         self._offset += size
         self._failed = False
+
+
+def _is_written_directly(path):
+    """Whether `path` is no regular file, or the name of a file that is open already, which a rename cannot replace."""
+    if os.fsdecode(path).startswith(("/dev/std", "/dev/fd/", "/proc/")):
+        return True
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def write_trace(path, header, tokens, records):
@@ -1302,4 +1313,8 @@ if __name__ == "__main__":
         # The reader of our output has seen enough. Python would complain once more while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except OSError as error:
+        print("tracefile.py: %s" % error, file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 2
     sys.exit(status)

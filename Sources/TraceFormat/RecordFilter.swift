@@ -5,6 +5,14 @@ public struct IndexRange: Hashable, Sendable {
   /// The last index; nil where the range is open.
   public var last: Int?
 
+  /// Every index.
+  package static let all = IndexRange(unchecked: 0, nil)
+
+  private init(unchecked first: Int, _ last: Int?) {
+    self.first = first
+    self.last = last
+  }
+
   /// A range; nil when it is empty.
   public init?(first: Int = 0, last: Int? = nil) {
     guard first >= 0, last.map({ $0 >= first }) ?? true else { return nil }

@@ -1,0 +1,72 @@
+/// Attention scores, then weights, of a block of positions: per position n_heads rows of pos + 1 columns.
+///
+/// Sized for every head: a buffer for one head, shared by all, is a classic mistake of ports.
+public struct AttentionBuffer<Scalar: Real> {
+  private let headCount: Int
+  private var lengths: [Int]
+  private var storage: Matrix<Scalar>
+
+  /// A buffer for blocks of up to `blockSize` positions, the last of them before `capacity`.
+  init(headCount: Int, blockSize: Int, capacity: Int) {
+    self.headCount = headCount
+    lengths = Array(repeating: 0, count: blockSize)
+    storage = Matrix(rows: blockSize, columns: headCount * capacity, repeating: 0)
+  }
+
+  /// Gives the rows of one position of the block their length, pos + 1.
+  public mutating func setLength(_ length: Int, blockRow: Int) { lengths[blockRow] = length }
+
+  /// Number of columns of one position of the block.
+  public func length(blockRow: Int) -> Int { lengths[blockRow] }
+
+  /// One head's row, to read. Shape: pos + 1.
+  @_lifetime(borrow self)
+  public func row(_ blockRow: Int, head: Int) -> Span<Scalar> {
+    storage.row(blockRow).extracting(range(blockRow, head))
+  }
+
+  /// One head's row, to write. Shape: pos + 1.
+  @_lifetime(&self)
+  public mutating func mutableRow(_ blockRow: Int, head: Int) -> MutableSpan<Scalar> {
+    storage.mutableRow(blockRow, columns: range(blockRow, head))
+  }
+
+  /// All heads of one position, head by head.
+  @_lifetime(borrow self)
+  public func elements(_ blockRow: Int) -> Span<Scalar> {
+    storage.row(blockRow).extracting(0..<(headCount * lengths[blockRow]))
+  }
+
+  private func range(_ blockRow: Int, _ head: Int) -> Range<Int> {
+    precondition((0..<headCount).contains(head))
+    return (head * lengths[blockRow])..<((head + 1) * lengths[blockRow])
+  }
+}
+
+/// Keys or values of all positions so far, per layer: positions x kv_dim.
+public struct PositionCache<Scalar: Real> {
+  private let capacity: Int
+  private let layerCount: Int
+  private var storage: Matrix<Scalar>
+
+  /// A cache for positions below `capacity`.
+  init(layerCount: Int, capacity: Int, columns: Int) {
+    self.capacity = capacity
+    self.layerCount = layerCount
+    storage = Matrix(rows: layerCount * capacity, columns: columns, repeating: 0)
+  }
+
+  /// All positions of a layer: capacity x kv_dim.
+  @_lifetime(borrow self)
+  public func layer(_ layer: Int) -> MatrixView<Scalar> {
+    precondition((0..<layerCount).contains(layer))
+    return storage.view(rows: (layer * capacity)..<((layer + 1) * capacity))
+  }
+
+  /// One position of a layer, to write. Shape: kv_dim.
+  @_lifetime(&self)
+  public mutating func mutableRow(layer: Int, position: Int) -> MutableSpan<Scalar> {
+    precondition((0..<layerCount).contains(layer) && (0..<capacity).contains(position))
+    return storage.mutableRow(layer * capacity + position)
+  }
+}

@@ -1,0 +1,104 @@
+/// What a run computes: its arithmetic, how many positions, and where its tokens come from.
+public struct RunPlan: Sendable {
+  /// The arithmetic of the activations.
+  public enum Precision: String, CaseIterable, Sendable {
+    /// llama2.c's `run`, or `runq` for an int8 checkpoint.
+    case float32 = "f32"
+    /// Every value float64; int8 weights are dequantized and activations are not quantized.
+    case float64 = "f64"
+  }
+
+  /// Where tokens come from.
+  public enum Input: Sendable {
+    /// The tokens of a prompt, BOS first, then sampled ones.
+    case prompt(text: [UInt8], tokens: [Int], Sampling)
+    /// Exactly these, whatever the logits say (teacher forcing).
+    case forced([Int])
+  }
+
+  /// How tokens after the prompt are chosen.
+  public struct Sampling: Hashable, Sendable {
+    /// 0 is greedy.
+    public var temperature: Float
+    /// Probability mass that is kept.
+    public var topP: Float
+    /// The generator's seed; not 0.
+    public var seed: Int64
+
+    /// Sampling options.
+    public init(temperature: Float, topP: Float, seed: Int64) {
+      self.temperature = temperature
+      self.topP = topP
+      self.seed = seed
+    }
+  }
+
+  /// The arithmetic.
+  public let precision: Precision
+  /// Number of positions at most; a generated run can end earlier, at token 1.
+  public let steps: Int
+  /// The tokens.
+  public let input: Input
+  /// Threads that share a matrix product.
+  public let threads: Int
+
+  /// A plan.
+  ///
+  /// - Throws: `RunPlanError` when the model cannot run it.
+  public init(
+    _ model: borrowing Checkpoint, precision: Precision, steps: Int, input: Input, threads: Int = 1
+  ) throws(RunPlanError) {
+    let sizes = model.configuration
+    guard steps <= sizes.sequenceLength else {
+      throw .tooManyPositions(found: steps, sequenceLength: sizes.sequenceLength)
+    }
+    let tokens =
+      switch input {
+      case .prompt(_, let tokens, _): tokens
+      case .forced(let tokens): tokens
+      }
+    guard !tokens.isEmpty, steps > 0 else { throw .noTokens }
+    for (position, token) in tokens.prefix(steps).enumerated() where !(0..<sizes.vocabularySize).contains(token) {
+      throw .tokenOutsideVocabulary(token: token, position: position, vocabularySize: sizes.vocabularySize)
+    }
+    self.precision = precision
+    if case .forced(let tokens) = input {
+      self.steps = min(steps, tokens.count)
+    } else {
+      self.steps = steps
+    }
+    self.input = input
+    self.threads = max(1, threads)
+  }
+
+  /// Whether activations of this run are quantized.
+  public func isQuantized(_ model: borrowing Checkpoint) -> Bool { model.isQuantized && precision == .float32 }
+
+  /// What a trace's header calls the arithmetic.
+  public func precisionName(_ model: borrowing Checkpoint) -> String {
+    isQuantized(model) ? "int8" : precision.rawValue
+  }
+}
+
+/// Why a model cannot run a plan.
+public enum RunPlanError: Error, Equatable, Sendable {
+  /// More positions than the model's context.
+  case tooManyPositions(found: Int, sequenceLength: Int)
+  /// A token that the model does not have.
+  case tokenOutsideVocabulary(token: Int, position: Int, vocabularySize: Int)
+  /// No tokens or no positions.
+  case noTokens
+}
+
+extension RunPlanError: CustomStringConvertible {
+  /// One line in lower case.
+  public var description: String {
+    switch self {
+    case .tooManyPositions(let found, let length):
+      "\(found) positions are more than the model's context of \(length)"
+    case .tokenOutsideVocabulary(let token, let position, let size):
+      "token \(token) at position \(position) is outside the vocabulary of \(size)"
+    case .noTokens: "there is no token to run"
+    }
+  }
+}

@@ -1,0 +1,89 @@
+extension Tokenizer {
+  /// The tokens of a text, BOS first (llama2.c `encode`).
+  ///
+  /// Text is bytes and is never compared by Unicode equivalence. A space is put before a text that is not empty. Each chunk
+  /// (one byte and the UTF-8 continuation bytes after it, at most four bytes) is a token if a piece equals it, else
+  /// one token per byte. Then the adjacent pair whose joined piece is the token with the highest score is merged, the
+  /// first such pair on a tie, until there is none.
+  ///
+  /// - Complexity: O(n^2) comparisons of small integers, O(n) look-ups.
+  public func encode(_ text: [UInt8]) throws(TokenizerError) -> [Int] {
+    var ids = [Self.beginning]
+    if !text.isEmpty { ids += try chunkTokens([UInt8(ascii: " ")]) }
+    var start = 0
+    while start < text.count {
+      var end = start + 1
+      while end < text.count, end - start < 4, text[end] & 0xC0 == 0x80 { end += 1 }
+      ids += try chunkTokens(Array(text[start..<end]))
+      start = end
+    }
+    merge(&ids)
+    return ids
+  }
+
+  private func chunkTokens(_ chunk: [UInt8]) throws(TokenizerError) -> [Int] {
+    if let token = token(of: chunk) { return [token] }
+    var result: [Int] = []
+    for byte in chunk {
+      guard Int(byte) + Self.byteOffset < pieces.count else {
+        throw .byteOutsideVocabulary(byte: byte, vocabularySize: pieces.count)
+      }
+      result.append(Int(byte) + Self.byteOffset)
+    }
+    return result
+  }
+
+  private func merge(_ ids: inout [Int]) {
+    func merged(_ index: Int) -> Int? { token(of: pieces[ids[index]] + pieces[ids[index + 1]]) }
+    // candidates[i] is what tokens i and i + 1 make together; a merge changes only its neighbours.
+    var candidates = ids.indices.dropLast().map(merged)
+    while true {
+      var best: (index: Int, token: Int)?
+      // llama2.c starts its search for the greatest score here, so a pair at or below it, or at NaN, never merges.
+      var bestScore: Float = -1e10
+      for (index, candidate) in candidates.enumerated() {
+        if let token = candidate, scores[token] > bestScore {
+          bestScore = scores[token]
+          best = (index, token)
+        }
+      }
+      guard let best else { return }
+      ids[best.index] = best.token
+      ids.remove(at: best.index + 1)
+      candidates.remove(at: best.index)
+      if best.index > 0 { candidates[best.index - 1] = merged(best.index - 1) }
+      if best.index < candidates.count { candidates[best.index] = merged(best.index) }
+    }
+  }
+
+  /// What llama2.c prints for a token (`decode` and `safe_printf`).
+  ///
+  /// After BOS one leading space is dropped; `<0xHH>` is that byte; a piece of exactly one byte that is neither
+  /// printable nor white space in the C locale is not printed.
+  ///
+  /// - Parameter previous: the token before; nil at the start of a text.
+  public func text(of token: Int, after previous: Int?) -> [UInt8] {
+    var piece = pieces[token][...]
+    if previous == Self.beginning, piece.first == UInt8(ascii: " ") { piece = piece.dropFirst() }
+    if let byte = Self.byte(namedBy: piece) { piece = [byte] }
+    if piece.count == 1, let byte = piece.first, !Self.isPrintable(byte) { return [] }
+    return Array(piece)
+  }
+
+  private static func isPrintable(_ byte: UInt8) -> Bool {
+    (0x20...0x7E).contains(byte) || (0x09...0x0D).contains(byte)
+  }
+
+  /// The byte that a piece `<0xHH>` stands for.
+  private static func byte(namedBy piece: ArraySlice<UInt8>) -> UInt8? {
+    guard piece.count == 6, piece.starts(with: "<0x".utf8), piece.last == UInt8(ascii: ">") else { return nil }
+    let digits = piece.dropFirst(3).dropLast()
+    guard let high = hexadecimal(digits.first), let low = hexadecimal(digits.last) else { return nil }
+    return high * 16 + low
+  }
+
+  private static func hexadecimal(_ digit: UInt8?) -> UInt8? {
+    guard let digit else { return nil }
+    return Character(UnicodeScalar(digit)).hexDigitValue.map(UInt8.init)
+  }
+}

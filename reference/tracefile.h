@@ -48,13 +48,7 @@
 #endif
 
 /* Element types of a record. Values are stored as they are in memory. */
-enum {
-    TRACEFILE_FLOAT32 = 1,
-    TRACEFILE_FLOAT64 = 2,
-    TRACEFILE_FLOAT16 = 3,
-    TRACEFILE_BFLOAT16 = 4,
-    TRACEFILE_INT8 = 5
-};
+enum { TRACEFILE_FLOAT32 = 1, TRACEFILE_FLOAT64, TRACEFILE_FLOAT16, TRACEFILE_BFLOAT16, TRACEFILE_INT8 };
 
 /* A header field, encoded as the file holds it: type, length of the name, name, value. */
 typedef struct {
@@ -344,64 +338,49 @@ static inline int tracefile_describe_checkpoint(tracefile *trace, const char *pa
         "dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len"};
     const size_t block = 1 << 20;
     unsigned char head[256], *bytes;
-    int32_t sizes[7], words[2], group = 0;
-    size_t count, have = 0, base, i;
-    int version = 0, shared, read_error;
+    int32_t sizes[7], version = 0, group = 1;
+    size_t count, have = 0, base = 0, bad = 0, i;
+    int shared, error = 0;
     char text[17];
     tracefile_sum state;
     FILE *file;
     if (!trace || trace->message[0]) return -1;
+    if (!path) return tracefile_fail(trace, 0, "%s: the checkpoint has no name", trace->path);
+    file = fopen(path, "rb");
+    if (!file) return tracefile_fail(trace, errno, "%s: %s", path, strerror(errno));
+    bytes = (unsigned char *)malloc(block);
+    if (!bytes) error = ENOMEM;
     memset(&state, 0, sizeof state);
     memset(head, 0, sizeof head);
-    if (!path) return tracefile_fail(trace, 0, "the checkpoint has no name");
-    bytes = (unsigned char *)malloc(block);
-    if (!bytes) return tracefile_fail_memory(trace);
-    file = fopen(path, "rb");
-    if (!file) {
-        free(bytes);
-        return tracefile_fail(trace, errno, "%s: %s", path, strerror(errno));
-    }
-    while ((count = fread(bytes, 1, block, file)) > 0) {
+    while (!error && (count = fread(bytes, 1, block, file)) > 0) {
         size_t part = count < sizeof head - have ? count : sizeof head - have;
         memcpy(head + have, bytes, part);
         have += part;
         tracefile_sum_add(&state, bytes, count);
     }
-    read_error = ferror(file) ? errno : 0;
+    if (!error && ferror(file)) error = errno;
     free(bytes);
     fclose(file);
-    if (read_error) return tracefile_fail(trace, read_error, "%s: %s", path, strerror(read_error));
-    memcpy(words, head, 8);
-    if (words[0] == 0x616b3432) {
-        version = words[1];
-        if (version != 1 && version != 2) {
-            return tracefile_fail(trace, 0, "%s: offset 4: expected version 1 or 2, found %d", path, version);
-        }
+    if (error) return tracefile_fail(trace, error, "%s: %s", path, strerror(error));
+
+    if (memcmp(head, "24ka", 4) == 0) { /* the magic of versions 1 and 2, 0x616b3432 */
+        memcpy(&version, head + 4, 4);
+        base = 8;
     }
-    base = version == 0 ? 0 : 8;
-    if (have < (version == 0 ? 28 : sizeof head)) {
+    if (have < (base > 0 ? sizeof head : 28)) {
         return tracefile_fail(trace, 0, "%s: the file ends in the header, at offset %u", path, (unsigned)have);
     }
     memcpy(sizes, head + base, sizeof sizes);
-    shared = version == 0 ? sizes[5] > 0 : head[36];
-    if (version == 0 && sizes[5] < 0 && sizes[5] != INT32_MIN) sizes[5] = -sizes[5];
-    for (i = 0; i < 7; i++) {
-        if (sizes[i] <= 0) {
-            return tracefile_fail(trace, 0, "%s: offset %u: %s: expected a positive number, found %d", path,
-                (unsigned)(base + 4 * i), names[i], (int)sizes[i]);
-        }
-    }
-    if (sizes[0] % sizes[3] != 0 || sizes[3] % sizes[4] != 0) {
-        return tracefile_fail(trace, 0, "%s: offset %u: %d heads and %d kv heads do not divide dim %d", path,
-            (unsigned)(base + 12), (int)sizes[3], (int)sizes[4], (int)sizes[0]);
-    }
-    if (shared > 1) {
-        return tracefile_fail(trace, 0, "%s: offset 36: shared classifier: expected 0 or 1, found %d", path, shared);
-    }
     if (version == 2) memcpy(&group, head + 37, 4);
-    if (version == 2 && group <= 0) {
-        return tracefile_fail(trace, 0, "%s: offset 37: expected a positive group size, found %d", path, (int)group);
-    }
+    shared = base > 0 ? head[36] : sizes[5] > 0;
+    if (base == 0 && sizes[5] < 0 && sizes[5] != INT32_MIN) sizes[5] = -sizes[5];
+    if (base > 0 && version != 1 && version != 2) bad = 4 + 1;
+    for (i = 0; i < 7 && !bad; i++) bad = sizes[i] <= 0 ? base + 4 * i + 1 : 0; /* + 1: 0 is a place too */
+    if (!bad && sizes[0] % sizes[3] != 0) bad = base + 12 + 1;
+    if (!bad && sizes[3] % sizes[4] != 0) bad = base + 16 + 1;
+    if (!bad && shared > 1) bad = 36 + 1;
+    if (!bad && group <= 0) bad = 37 + 1;
+    if (bad) return tracefile_fail(trace, 0, "%s: offset %u: not a llama2.c checkpoint", path, (unsigned)(bad - 1));
     for (i = 0; i < 7; i++) tracefile_set_int(trace, names[i], sizes[i]);
     tracefile_set_int(trace, "checkpoint_version", version);
     tracefile_set_int(trace, "shared_classifier", shared);

@@ -1,3 +1,5 @@
+public import TraceFormat
+
 /// What a run came to.
 public struct RunResult: Hashable, Sendable {
   /// The input token of each position.
@@ -21,18 +23,44 @@ public func run<Observer: ForwardObserver & ~Copyable>(
   _ plan: RunPlan, model: borrowing Checkpoint, tokenizer: Tokenizer?, observer: inout Observer,
   print: ([UInt8]) -> Void, progress: (Int) -> Void = { _ in }
 ) throws(Observer.Failure) -> RunResult {
+  try dispatch(plan, model, tokenizer, &observer, print, progress)
+}
+
+/// Runs a plan that nobody observes: compiled for that, without a trace of an observer.
+public func run(
+  _ plan: RunPlan, model: borrowing Checkpoint, tokenizer: Tokenizer?, print: ([UInt8]) -> Void,
+  progress: (Int) -> Void = { _ in }
+) -> RunResult {
+  var nobody = NoObserver()
+  return dispatch(plan, model, tokenizer, &nobody, print, progress)
+}
+
+/// Runs a plan and records it: compiled for that.
+public func run(
+  _ plan: RunPlan, model: borrowing Checkpoint, tokenizer: Tokenizer?, observer: inout TraceRecorder,
+  print: ([UInt8]) -> Void, progress: (Int) -> Void = { _ in }
+) throws(TraceError) -> RunResult {
+  try dispatch(plan, model, tokenizer, &observer, print, progress)
+}
+
+/// Chooses the arithmetic.
+private func dispatch<Observer: ForwardObserver & ~Copyable>(
+  _ plan: RunPlan, _ model: borrowing Checkpoint, _ tokenizer: Tokenizer?, _ observer: inout Observer,
+  _ print: ([UInt8]) -> Void, _ progress: (Int) -> Void
+) throws(Observer.Failure) -> RunResult {
+  let threads = plan.threads
   switch (plan.precision, model.isQuantized) {
   case (.float32, false):
     return try run(
-      plan, Llama2Operations<Float>(threads: plan.threads), model: model, tokenizer: tokenizer, observer: &observer,
+      plan, Llama2Operations<Float>(threads: threads), model: model, tokenizer: tokenizer, observer: &observer,
       print: print, progress: progress)
   case (.float32, true):
     return try run(
-      plan, QuantizedOperations(threads: plan.threads), model: model, tokenizer: tokenizer, observer: &observer,
+      plan, QuantizedOperations(threads: threads), model: model, tokenizer: tokenizer, observer: &observer,
       print: print, progress: progress)
   case (.float64, _):
     return try run(
-      plan, Llama2Operations<Double>(threads: plan.threads), model: model, tokenizer: tokenizer, observer: &observer,
+      plan, Llama2Operations<Double>(threads: threads), model: model, tokenizer: tokenizer, observer: &observer,
       print: print, progress: progress)
   }
 }

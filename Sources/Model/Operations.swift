@@ -23,6 +23,10 @@ public struct Llama2Operations<Scalar: Real>: Operations {
   public init(threads: Int = 1) { self.threads = threads }
 
   /// Computes a site for the current block of positions.
+  ///
+  /// Callers in other modules know the number format only at run time, so both are compiled here, kernels included.
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
   public func perform(_ site: Site, layer: Int, _ state: inout ForwardState<Scalar>, _ model: borrowing Checkpoint) {
     let sizes = model.configuration
     switch site {

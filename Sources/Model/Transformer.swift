@@ -51,15 +51,16 @@ public struct Transformer<Ops: Operations>: ~Copyable {
     operations.perform(site, layer: layer ?? 0, &state, model)
     guard state.positions.contains(where: { observer.wants(site, layer: layer, position: $0) }) else { return }
     let positions = state.positions
+    func show<Element: TraceElement>(_ buffer: Matrix<Element>) throws(Observer.Failure) {
+      try observer.observe(site, layer: layer, positions: positions, buffer.view(rows: 0..<positions.count))
+    }
     switch site {
-    case .embedding, .attentionResidual, .ffnResidual, .finalNorm:
-      try observer.observe(site, layer: layer, positions: positions, state.x.view(rows: 0..<positions.count))
-    case .attentionNorm, .attention, .ffnNorm, .downProjection:
-      try observer.observe(site, layer: layer, positions: positions, state.xb.view(rows: 0..<positions.count))
-    case .outputProjection: try observer.observe(site, layer: layer, positions: positions, state.xb2.view(rows: 0..<positions.count))
-    case .queryProjection, .queryRotation: try observer.observe(site, layer: layer, positions: positions, state.q.view(rows: 0..<positions.count))
-    case .keyProjection, .keyRotation: try observer.observe(site, layer: layer, positions: positions, state.k.view(rows: 0..<positions.count))
-    case .valueProjection: try observer.observe(site, layer: layer, positions: positions, state.v.view(rows: 0..<positions.count))
+    case .embedding, .attentionResidual, .ffnResidual, .finalNorm: try show(state.x)
+    case .attentionNorm, .attention, .ffnNorm, .downProjection: try show(state.xb)
+    case .outputProjection: try show(state.xb2)
+    case .queryProjection, .queryRotation: try show(state.q)
+    case .keyProjection, .keyRotation: try show(state.k)
+    case .valueProjection: try show(state.v)
     case .attentionScores, .attentionWeights:
       // Rows differ in length from position to position, so each is observed alone.
       for (r, position) in positions.enumerated() {
@@ -67,15 +68,13 @@ public struct Transformer<Ops: Operations>: ~Copyable {
         let row = MatrixView(elements, rows: 1, columns: elements.count)
         try observer.observe(site, layer: layer, positions: position..<(position + 1), row)
       }
-    case .gateProjection, .swiglu: try observer.observe(site, layer: layer, positions: positions, state.hb.view(rows: 0..<positions.count))
-    case .upProjection: try observer.observe(site, layer: layer, positions: positions, state.hb2.view(rows: 0..<positions.count))
-    case .logits: try observer.observe(site, layer: layer, positions: positions, state.logits.view(rows: 0..<positions.count))
-    case .attentionNormValues, .attentionValues, .ffnNormValues, .finalNormValues:
-      try observer.observe(site, layer: layer, positions: positions, state.xq.view(rows: 0..<positions.count))
-    case .attentionNormScales, .attentionScales, .ffnNormScales, .finalNormScales:
-      try observer.observe(site, layer: layer, positions: positions, state.xs.view(rows: 0..<positions.count))
-    case .swigluValues: try observer.observe(site, layer: layer, positions: positions, state.hq.view(rows: 0..<positions.count))
-    case .swigluScales: try observer.observe(site, layer: layer, positions: positions, state.hs.view(rows: 0..<positions.count))
+    case .gateProjection, .swiglu: try show(state.hb)
+    case .upProjection: try show(state.hb2)
+    case .logits: try show(state.logits)
+    case .attentionNormValues, .attentionValues, .ffnNormValues, .finalNormValues: try show(state.xq)
+    case .attentionNormScales, .attentionScales, .ffnNormScales, .finalNormScales: try show(state.xs)
+    case .swigluValues: try show(state.hq)
+    case .swigluScales: try show(state.hs)
     }
   }
 }

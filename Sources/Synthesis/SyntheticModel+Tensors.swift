@@ -69,7 +69,7 @@ extension SyntheticModel {
   }
 
   /// Standard deviation of the embedding table, and so of the logits over sqrt(dim) where the classifier shares it.
-  private static let embeddingDeviation = 0.12
+  private static let embeddingDeviation = 0.1
 
   /// Standard deviation of norm weights around 1.
   private static let normDeviation = 0.2

@@ -7,11 +7,10 @@ import TraceFormat
 /// numbers (int8 holds them quantized), and a change of one size leaves the other tensors' streams as they are.
 ///
 /// Sizes are chosen so that a mistake in a port shows:
-/// - embedding rows have a mean square of 0.0144 (less for control and byte tokens), small enough for a wrong RMSNorm
+/// - embedding rows have a mean square of 0.01 (less for control and byte tokens), small enough for a wrong RMSNorm
 ///   epsilon to show in the first layer;
 /// - attention scores have a standard deviation of about 2, so attention is far from uniform;
-/// - each branch adds to the residual stream what keeps its mean square near 2 after the last layer, however many
-///   layers there are;
+/// - what the branches add to the residual stream brings its mean square to a few units, however many layers there are;
 /// - norm weights lie around 1, each different; nothing is symmetric or repeated, so that exchanged rows, heads or
 ///   layers show.
 package struct SyntheticModel: Sendable {

@@ -1,4 +1,4 @@
-import TraceFormat
+public import TraceFormat
 
 /// What a payload holds as a whole.
 public struct PayloadSummary: Equatable, Sendable {

@@ -131,31 +131,31 @@ extension RecordComparison {
   }
 }
 
-/// Counts NaN and infinities by their bits alone, which is fast enough for records that are otherwise equal.
+/// Counts NaN and infinities. They are looked for by their bits alone, which is fast enough for records that are equal.
 func nonFiniteCounts(_ record: RecordView) -> PayloadSummary {
+  let payload = record.payload
+  let isPresent =
+    switch record.elementType {
+    case .float32: holdsNonFinite(payload, UInt32.self, exponent: 0x7F80_0000)
+    case .float64: holdsNonFinite(payload, UInt64.self, exponent: 0x7FF0_0000_0000_0000)
+    case .float16: holdsNonFinite(payload, UInt16.self, exponent: 0x7C00)
+    case .bfloat16: holdsNonFinite(payload, UInt16.self, exponent: 0x7F80)
+    case .int8: false
+    }
+  if isPresent { return PayloadSummary(record) }
   var summary = PayloadSummary()
   summary.elementCount = record.elementCount
-  let payload = record.payload
-  let count: Int
-  switch record.elementType {
-  case .float32: count = nonFiniteCount(payload, UInt32.self, exponent: 0x7F80_0000)
-  case .float64: count = nonFiniteCount(payload, UInt64.self, exponent: 0x7FF0_0000_0000_0000)
-  case .float16: count = nonFiniteCount(payload, UInt16.self, exponent: 0x7C00)
-  case .bfloat16: count = nonFiniteCount(payload, UInt16.self, exponent: 0x7F80)
-  case .int8: count = 0
-  }
-  return count > 0 ? PayloadSummary(record) : summary
+  return summary
 }
 
-private func nonFiniteCount<Word: FixedWidthInteger & BitwiseCopyable>(
+private func holdsNonFinite<Word: FixedWidthInteger & BitwiseCopyable>(
   _ payload: RawSpan, _ type: Word.Type, exponent: Word
-) -> Int {
+) -> Bool {
   let stride = MemoryLayout<Word>.stride
-  var count: Word = 0
-  // Any of them is enough to look again: an "or" over all cannot overflow as a count could.
+  var found: Word = 0
   for index in 0..<(payload.byteCount / stride) {
     let bits = payload.unsafeLoadUnaligned(fromUncheckedByteOffset: index &* stride, as: type)
-    count |= bits & exponent == exponent ? 1 : 0
+    found |= bits & exponent == exponent ? 1 : 0
   }
-  return Int(count)
+  return found != 0
 }

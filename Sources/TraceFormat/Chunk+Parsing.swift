@@ -18,7 +18,8 @@ struct TokenChunk {
     let flag = file.integer(at: offset + 8, as: UInt32.self)
     guard flag == 1 || (flag == 0 && bodyLength == 0) else {
       throw .invalidField(
-        .token, offset: offset, field: "text", expected: "1, or 0 and no bytes", found: "\(flag) and \(bodyLength) bytes")
+        .token, offset: offset, field: "text", expected: "1, or 0 and no bytes",
+        found: "\(flag) and \(bodyLength) bytes")
     }
     textIsKnown = flag == 1
     position = try parsePosition(file, .token, at: offset)

@@ -78,7 +78,8 @@ extension TraceError: CustomStringConvertible {
   }
 
   private static func hex(_ bytes: [UInt8]) -> String {
-    bytes.isEmpty ? "the end of the file" : bytes.map { Self.padded(String($0, radix: 16), to: 2) }.joined(separator: " ")
+    bytes.isEmpty
+      ? "the end of the file" : bytes.map { Self.padded(String($0, radix: 16), to: 2) }.joined(separator: " ")
   }
 
   private static func hex(_ value: UInt64) -> String { padded(String(value, radix: 16), to: 16) }

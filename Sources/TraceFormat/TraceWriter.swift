@@ -48,7 +48,9 @@ public struct TraceWriter: ~Copyable {
   /// Writes the token of a position; it must come before the position's first record.
   public mutating func token(_ token: TraceToken, position: Int) throws(TraceError) {
     let text = token.text ?? []
-    guard let id = Int32(exactly: token.id), id >= 0 else { throw .cannotRecord("token \(token.id) is negative or above 2^31") }
+    guard let id = Int32(exactly: token.id), id >= 0 else {
+      throw .cannotRecord("token \(token.id) is negative or above 2^31")
+    }
     guard let place = Self.position(position) else { throw .cannotRecord("position \(position) is out of range") }
     guard !hasToken(position) else { throw .cannotRecord("position \(position) has its token already") }
     var head = ChunkHead(byteCount: ChunkLayout.tokenHead, kind: ChunkLayout.token)

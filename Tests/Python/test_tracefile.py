@@ -294,7 +294,7 @@ class HeaderTests(TestCase):
             return trace_bytes([], header_chunk(b"".join(packed), len(packed), **more), names=())
         one = b"i\1a" + bytes(8)
         for data, message, offset in (
-            (b"", "cut short in its header", 0), (b"\x89L2T", "cut short in its header", 0), (b"GGUF" + bytes(200), "magic", 0),
+            (b"", "cut short in its header", 0), (b"\x89L2T", "cut short in its header", 0), (b"GGUF" + bytes(200), "magic", 0), (b"GGUF", "not a trace: magic", 0),
             (header_chunk()[:127], "cut short in its header", 0), (header_chunk(magic=b"\x89L2TRC\n\n"), "magic", 0),
             (header_chunk(version=2), "version of the trace format at offset 8: expected 1, found 2", 8),
             (header_chunk(version=0), "version", 8),
@@ -427,6 +427,26 @@ class ChunkErrorTests(TestCase):
                 else:
                     self.assert_refused(data, message, offset)
 
+    def test_names_of_the_index_end_in_its_body(self):
+        start = header_chunk() + token_chunk()
+        for body in (b"", b"\1", b"\1\0", b"\xff\0" + b"a" * 254):
+            index = sealed(struct.pack("<4sIQQQ32x", b"INDX", 1, 0, 0, len(body)) + body)
+            self.assert_refused(start + index + tail_chunk(192), "name in the index", 256)
+
+    def test_one_name_is_listed_once(self):
+        chunks = [token_chunk(), record_chunk(layer=0), record_chunk(layer=1)]
+        entries = [(128, 0xFFFFFFFF, -1, 0), (192, 0, 0, 0), (320, 1, 1, 0)]
+        self.assert_refused(trace_bytes(chunks, names=[b"x.embed"] * 2, entries=entries), "one of them twice", 512)
+
+    def test_entries_span_their_chunks(self):
+        entries = [(128, 0xFFFFFFFF, -1, 0)]
+        for chunk in (
+            sealed(b"XXXX" + token_chunk()[4:]), sealed(token_chunk(length=64)), sealed(token_chunk() + bytes(64)),
+            index_chunk([], []), tail_chunk(128),
+        ):
+            self.assert_refused(trace_bytes([], header_chunk() + chunk, names=(), entries=entries),
+                                "expected a token or a record that ends at offset %d" % (128 + len(chunk)), 128)
+
     def test_names_stand_in_the_order_of_the_file(self):
         chunks = [token_chunk(), record_chunk(b"b"), record_chunk(b"a")]
         self.assertTrue(self.read(trace_bytes(chunks, names=[b"b", b"a"])).complete)
@@ -442,6 +462,8 @@ class ChunkErrorTests(TestCase):
         self.assert_refused(start + index + tail_chunk(192, zero=1), "reserved byte of the tail", end + 4)
         self.assert_refused(start + index + tail_chunk(192, reserved=b"\1"), "reserved byte of the tail", end + 32)
         self.assert_refused(start + index + tail_chunk(192, body=64), "length of the tail's body", end + 24)
+        with_body = tail_chunk(192, body=64) + bytes(64)
+        self.assert_refused(start + index + sealed(with_body), "length of the tail's body", end + 24)
         for offset in (0, 64, 128, 191, 256, 1 << 63, (1 << 64) - 1):
             trace = self.read(start + index + tail_chunk(offset))
             self.assertIn("no good index ends at the tail", trace.problems[0])

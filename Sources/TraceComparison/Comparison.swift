@@ -1,0 +1,38 @@
+public import TraceFormat
+
+/// The comparison of two traces: which records, how exactly, and what to do with those that only one has.
+public struct Comparison: Sendable {
+  /// How far elements may lie apart.
+  public var tolerance: Tolerance
+  /// Which records are compared.
+  public var filter: RecordFilter
+  /// Whether records that only one trace has are left out instead of making the traces incomparable.
+  public var comparesCommonOnly: Bool
+
+  /// A comparison.
+  public init(
+    tolerance: Tolerance = .default, filter: RecordFilter = RecordFilter(), comparesCommonOnly: Bool = false
+  ) {
+    self.tolerance = tolerance
+    self.filter = filter
+    self.comparesCommonOnly = comparesCommonOnly
+  }
+
+  /// Compares two traces record by record, in the order of execution.
+  ///
+  /// Records are paired by name, layer and position, never by guess. The memory used does not grow with the number of
+  /// records.
+  ///
+  /// - Parameters:
+  ///   - expected: the reference's trace, not yet read from.
+  ///   - actual: the trace under test, not yet read from.
+  ///   - eachDivergence: called for every record beyond tolerance, in the order of execution.
+  /// - Complexity: O(n) in the bytes of both traces.
+  public func compare<Expected: TensorSource & ~Copyable, Actual: TensorSource & ~Copyable>(
+    _ expected: inout Expected, _ actual: inout Actual, eachDivergence: (Finding) -> Void = { _ in }
+  ) -> Verdict {
+    var run = ComparisonRun(self, expected, actual)
+    if run.verdict.headers.conflicts.isEmpty { run.merge(&expected, &actual, eachDivergence) }
+    return run.finish(expected, actual)
+  }
+}

@@ -1,0 +1,96 @@
+import TraceFormat
+
+extension Report {
+  private static let travelLimit = 20
+
+  /// How the error travels: a table of the position where it begins, and one row per later position.
+  var travel: [String] {
+    let travel = verdict.travel
+    guard let start = travel.start, travel.rows.count + travel.laterPositions.count > 1 else { return [] }
+    var lines = [
+      "How the error travels from \(start)",
+      "(error: greatest of abs(actual - expected) / max(abs(expected), rms); ratio: of error to allowance)",
+      "  " + Self.columns("site", "layer", "position", "error", "ratio", "mismatched"),
+    ]
+    let (rows, cut) = Self.selected(travel.rows, limit: Self.travelLimit)
+    for (index, row) in rows.enumerated() {
+      if let cut, index == cut.place { lines.append("  ... \(count(cut.count, "row")) more") }
+      lines.append("  " + Self.columns(row))
+    }
+    if !travel.laterPositions.isEmpty {
+      lines.append("  worst of each later position:")
+      lines += travel.laterPositions.map { "  " + Self.columns($0) }
+      let rest = travel.laterPositionCount - travel.laterPositions.count
+      if rest > 0 { lines.append("  ... \(count(rest, "position")) more") }
+    }
+    return lines
+  }
+
+  /// The first rows and the last ones, where there are too many; `cut` says where how many were left out.
+  private static func selected(
+    _ rows: [Travel.Row], limit: Int
+  ) -> (rows: [Travel.Row], cut: (place: Int, count: Int)?) {
+    guard rows.count > limit else { return (rows, nil) }
+    let tail = 3
+    let head = limit - tail
+    return (rows.prefix(head) + rows.suffix(tail), (head, rows.count - limit))
+  }
+
+  private static func columns(_ row: Travel.Row) -> String {
+    columns(
+      row.key.name.text, row.key.layer.map(String.init) ?? "-", String(row.key.position),
+      NumberText.rounded(row.scaledError, digits: 3), NumberText.rounded(row.ratio, digits: 3),
+      "\(row.beyond) / \(row.elementCount)")
+  }
+
+  private static func columns(
+    _ site: String, _ layer: String, _ position: String, _ error: String, _ ratio: String, _ mismatched: String
+  ) -> String {
+    let right = zip([layer, position, error, ratio, mismatched], [6, 9, 10, 10, 15])
+      .map { text, width in String(repeating: " ", count: max(1, width - text.count)) + text }
+    return site + String(repeating: " ", count: max(0, 16 - site.count)) + right.joined()
+  }
+
+  /// Records that only one trace has.
+  var unmatched: [String] {
+    var lines: [String] = []
+    for (list, holder) in [(verdict.unmatchedExpected, Side.expected), (verdict.unmatchedActual, .actual)] {
+      guard !list.isEmpty else { continue }
+      lines.append("Only in \(holder.rawValue): \(count(list.count, "record"))")
+      lines += Self.listing(list) { "\($0.key): \(holder.other.rawValue): \($0.reason.rawValue)" }
+    }
+    if lines.isEmpty { return [] }
+    if verdict.comparesCommonOnly {
+      lines.append("These were left out of the comparison (--common).")
+    } else {
+      lines.append("--common compares what both traces have; --only, --layers and --positions name what to compare.")
+    }
+    return lines
+  }
+
+  /// Records whose shapes differ.
+  var shapes: [String] {
+    guard !verdict.shapeMismatches.isEmpty else { return [] }
+    return ["Shapes differ: \(count(verdict.shapeMismatches.count, "record"))"]
+      + Self.listing(verdict.shapeMismatches) { "\($0.key): expected \($0.expected), actual \($0.actual)" }
+  }
+
+  /// What is wrong with the traces.
+  var problems: [String] {
+    guard !verdict.problems.isEmpty else { return [] }
+    return ["Problems: \(verdict.problems.count)"]
+      + Self.listing(verdict.problems) { "\($0.side.rawValue): \($0.message)" }
+  }
+
+  /// What else a reader should know.
+  var notes: [String] {
+    let notes = verdict.headers.notes + verdict.notes
+    return notes.isEmpty ? [] : ["Notes"] + notes.map { "  \($0)" }
+  }
+
+  private static func listing<Element>(_ list: Listing<Element>, _ line: (Element) -> String) -> [String] {
+    let shown = list.entries.prefix(listingLimit)
+    let rest = list.count - shown.count
+    return shown.map { "  " + line($0) } + (rest > 0 ? ["  ... \(rest) more"] : [])
+  }
+}

@@ -1,0 +1,36 @@
+public import TraceFormat
+
+/// Where the tokens of two runs part: from there on the runs compute different things.
+public struct TokenParting: Equatable, Sendable {
+  /// The first position at which the tokens differ, or at which only one run went on.
+  public var position: Int
+  /// The token of the expected run; nil where that run ended by itself.
+  public var expected: TraceToken?
+  /// The token of the actual run; nil where that run ended by itself.
+  public var actual: TraceToken?
+
+  /// Finds where the tokens part; nil where all that both know agree.
+  ///
+  /// A position whose token is unknown in one of the runs decides nothing, with one exception: a complete trace with
+  /// fewer tokens than the steps its header asked for ended by itself, at token 1, so another that goes on parts from it.
+  init?(_ expected: borrowing some TensorSource & ~Copyable, _ actual: borrowing some TensorSource & ~Copyable) {
+    let (first, second) = (expected.tokens, actual.tokens)
+    let differing = first.lazy.filter { position, token in second[position].map { $0.id != token.id } ?? false }
+    let ends = [
+      Self.endByItself(expected).flatMap { second[$0] == nil ? nil : $0 },
+      Self.endByItself(actual).flatMap { first[$0] == nil ? nil : $0 },
+    ]
+    guard let position = (differing.map(\.key) + ends.compactMap { $0 }).min() else { return nil }
+    self.position = position
+    self.expected = first[position]
+    self.actual = second[position]
+  }
+
+  /// The position after the last of a run that ended before the steps it was asked for; nil for any other.
+  private static func endByItself(_ source: borrowing some TensorSource & ~Copyable) -> Int? {
+    guard source.isComplete, let steps = source.header[integer: .steps], let last = source.tokens.keys.max() else {
+      return nil
+    }
+    return last + 1 < steps ? last + 1 : nil
+  }
+}

@@ -1,0 +1,63 @@
+import TraceFormat
+
+extension Verdict {
+  /// The verdict in one line, as the report's first and as standard error's for exit status 2.
+  public var headline: String { "\(outcome.words): \(reason)" }
+
+  private var reason: String {
+    switch outcome {
+    case .identical:
+      return "all \(count(comparedRecords, "record")) have equal bytes"
+    case .withinTolerance:
+      return "\(differingRecords) of \(count(comparedRecords, "record")) differ, none beyond tolerance"
+    case .diverged:
+      let cut = problems.isEmpty ? "" : ", in what is readable"
+      if let key = firstDivergence?.key { return "\(key) is the first tensor beyond tolerance\(cut)" }
+      guard let tokensPart else { return "" }
+      return "the tokens part at position \(tokensPart.position); no tensor before it is beyond tolerance\(cut)"
+    case .incomparable:
+      return incomparableReason
+    }
+  }
+
+  private var incomparableReason: String {
+    if !headers.conflicts.isEmpty {
+      return "the models differ: \(headers.conflicts.joined(separator: "; "))"
+    }
+    if comparedRecords == 0 {
+      if let problem = problems.entries.first { return "nothing to compare; \(problem.side.rawValue): \(problem.message)" }
+      if let tokensPart {
+        return "nothing to compare: the tokens part at position \(tokensPart.position), before the first tensor"
+      }
+      let unmatched = unmatchedExpected.count + unmatchedActual.count
+      if unmatched > 0 { return "nothing to compare: the traces have no tensor in common" }
+      return shapeMismatchReason ?? "nothing to compare: no tensor was asked for that a trace holds"
+    }
+    if let problem = problems.entries.first { return "\(problem.side.rawValue) is damaged: \(problem.message)" }
+    if let shapeMismatchReason { return shapeMismatchReason }
+    let missing = [
+      Self.lacking(unmatchedExpected, holder: .expected), Self.lacking(unmatchedActual, holder: .actual),
+    ].compactMap { $0 }
+    return missing.joined(separator: "; ")
+  }
+
+  private var shapeMismatchReason: String? {
+    guard let first = shapeMismatches.entries.first else { return nil }
+    let more = shapeMismatches.count > 1 ? " (and \(shapeMismatches.count - 1) more)" : ""
+    return "shapes differ at \(first.key): expected \(first.expected), actual \(first.actual)\(more)"
+  }
+
+  private static func lacking(_ list: Listing<UnmatchedRecord>, holder: Side) -> String? {
+    guard let first = list.entries.first else { return nil }
+    return "\(holder.other.rawValue) lacks \(count(list.count, "record")) of \(holder.rawValue), first \(first.key)"
+      + " (\(first.reason.rawValue))"
+  }
+}
+
+extension Verdict.Outcome {
+  /// The verdict in words.
+  var words: String { self == .withinTolerance ? "within tolerance" : rawValue }
+}
+
+/// A number and its noun.
+func count(_ number: Int, _ noun: String) -> String { number == 1 ? "1 \(noun)" : "\(number) \(noun)s" }

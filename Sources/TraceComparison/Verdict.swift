@@ -1,0 +1,105 @@
+public import TraceFormat
+
+/// What the comparison of two traces found.
+public struct Verdict: Sendable {
+  /// The answer in one word.
+  public enum Outcome: String, Sendable, CaseIterable {
+    /// All compared records have equal bytes.
+    case identical
+    /// Some differ, all are within tolerance.
+    case withinTolerance = "within_tolerance"
+    /// At least one is beyond tolerance, or the tokens part.
+    case diverged
+    /// The traces cannot be judged against each other.
+    case incomparable
+  }
+
+  /// What stands in one trace that is wrong.
+  public struct Problem: Equatable, Sendable {
+    /// Which trace.
+    public var side: Side
+    /// One line.
+    public var message: String
+  }
+
+  /// A record whose shape differs.
+  public struct ShapeMismatch: Equatable, Sendable {
+    /// Which record.
+    public var key: RecordKey
+    /// The expected shape.
+    public var expected: TensorShape
+    /// The actual shape.
+    public var actual: TensorShape
+  }
+
+  /// The tolerance that was applied.
+  public internal(set) var tolerance: Tolerance
+  /// Which records were asked for.
+  public internal(set) var filter: RecordFilter
+  /// Whether only what both traces have was to be compared.
+  public internal(set) var comparesCommonOnly: Bool
+  /// Who wrote the expected and the actual trace.
+  public internal(set) var producers: (expected: String, actual: String)
+  /// Sizes of the model that differ, and other differences between the headers.
+  public internal(set) var headers: HeaderComparison
+  /// Number of records compared.
+  public internal(set) var comparedRecords = 0
+  /// Number of elements compared.
+  public internal(set) var comparedElements = 0
+  /// Number of compared records whose bytes differ.
+  public internal(set) var differingRecords = 0
+  /// Number of compared records beyond tolerance.
+  public internal(set) var divergentRecords = 0
+  /// The first record, in the order of execution, whose bytes differ.
+  public internal(set) var firstDifference: Finding?
+  /// The first record, in the order of execution, that is beyond tolerance.
+  public internal(set) var firstDivergence: Finding?
+  /// The record with the greatest ratio of error to allowance.
+  public internal(set) var worst: Finding?
+  /// The smallest rtol that would pass everywhere with the given atol and ulp; nil when none would.
+  public internal(set) var smallestRtol: Double? = 0
+  /// Records of the expected trace that the actual one lacks.
+  public internal(set) var unmatchedExpected = Listing<UnmatchedRecord>()
+  /// Records of the actual trace that the expected one lacks.
+  public internal(set) var unmatchedActual = Listing<UnmatchedRecord>()
+  /// Records whose shapes differ.
+  public internal(set) var shapeMismatches = Listing<ShapeMismatch>()
+  /// Where the tokens part; nil where they agree, or part only outside the positions that were asked for.
+  public internal(set) var tokensPart: TokenParting?
+  /// What is wrong with the traces.
+  public internal(set) var problems = Listing<Problem>()
+  /// What else a reader should know.
+  public internal(set) var notes: [String] = []
+  /// The first position at which greedy decoding would choose another token.
+  public internal(set) var tokenFlip: TokenFlip?
+  /// How the error travels.
+  public internal(set) var travel = Travel()
+  /// Patterns of the filter that match no name in either trace.
+  public internal(set) var unusedPatterns: [NamePattern] = []
+
+  /// The answer. The first of these that holds decides:
+  ///
+  /// 1. the models' sizes differ, or nothing was compared: incomparable;
+  /// 2. a trace is cut short or damaged: diverged if what is readable diverges, else incomparable;
+  /// 3. records are unmatched, unless only the common ones were asked for, or shapes differ: incomparable;
+  /// 4. a record is beyond tolerance or the tokens part: diverged;
+  /// 5. within tolerance, or identical.
+  public var outcome: Outcome {
+    if !headers.conflicts.isEmpty || comparedRecords == 0 { return .incomparable }
+    let diverges = divergentRecords > 0 || tokensPart != nil
+    if !problems.isEmpty { return diverges ? .diverged : .incomparable }
+    if !shapeMismatches.isEmpty { return .incomparable }
+    if !comparesCommonOnly, !unmatchedExpected.isEmpty || !unmatchedActual.isEmpty { return .incomparable }
+    if diverges { return .diverged }
+    return differingRecords > 0 ? .withinTolerance : .identical
+  }
+
+  /// As diff(1): 0 same, 1 different, 2 trouble.
+  public var exitStatus: Int32 {
+    switch outcome {
+    case .identical, .withinTolerance: 0
+    case .diverged: 1
+    case .incomparable: 2
+    }
+  }
+}

@@ -246,7 +246,10 @@ int main(int argc, char **argv)
     struct session session;
     struct failure failure = {""};
     memset(&session, 0, sizeof session); /* nothing is open */
-    (void)signal(SIGPIPE, SIG_IGN); /* a write to a closed pipe is an error to handle, not a death */
+    (void)signal(SIGPIPE, SIG_IGN); /* a write to a closed pipe, or beyond a file size limit, is an error to handle */
+#ifdef SIGXFSZ
+    (void)signal(SIGXFSZ, SIG_IGN);
+#endif
     fill_standard_files();
     const int status = perform(&session, argc, argv, &failure);
     if (failure.text[0]) (void)fprintf(stderr, PROGRAM ": %s\n", failure.text);

@@ -79,7 +79,7 @@ private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(v
     var tokens: [Int] = []
     var logitDeviation = 0.0
     for position in 0..<steps {
-      try transformer.forward([token], at: position, model: model, observer: &statistics)
+      transformer.forward([token], at: position, model: model, observer: &statistics)
       let span = transformer.state.logits.row(0)
       let logits = (0..<span.count).map { Double(span[$0]) }
       logitDeviation = mean(logits.map { $0 * $0 }).squareRoot()

@@ -1,0 +1,120 @@
+# Builds the four programs into bin/, and runs everything that checks them. `make help` lists the targets.
+
+PREFIX ?= /usr/local
+CC ?= cc
+BUILD := build
+
+# Results must not depend on the compiler: no fused multiply-add (clang fuses where the processor can unless told not
+# to), no fast-math, and no more optimisation than these straight loops need.
+CFLAGS := -std=c11 -O2 -ffp-contract=off -Wall -Wextra -Wpedantic
+SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+C_SOURCES := $(wildcard reference/*.c)
+C_HEADERS := $(wildcard reference/*.h)
+
+SWIFT_PROGRAMS := tracedump tracediff llama2-synthesize
+# On Linux the Swift runtime is linked in, so that an installed program runs without the toolchain.
+SWIFT_LINK := $(if $(filter Linux,$(shell uname -s)),--static-swift-stdlib)
+SWIFT_SOURCES := $(shell find Sources -name '*.swift') Package.swift
+
+.PHONY: all help demo test lint test-debug test-release test-c test-python bench fuzz install clean swift-toolchain c-compiler
+.DEFAULT_GOAL := all
+
+all: $(addprefix bin/,$(SWIFT_PROGRAMS)) bin/llama2-reference
+
+help:
+	@echo 'make                  build bin/tracedump, bin/tracediff, bin/llama2-reference, bin/llama2-synthesize'
+	@echo 'make demo             make a model, trace it twice, plant a mistake and find it'
+	@echo 'make test             format, warnings, debug and release tests, C under sanitizers, Python'
+	@echo 'make bench            speed, as ratios measured in one run'
+	@echo 'make fuzz             a minute of fuzzing for each reader'
+	@echo 'make install PREFIX=  install programs and emitters (default /usr/local)'
+	@echo 'make clean            remove everything that was built'
+
+# --- what must be there -------------------------------------------------------------------------------------------
+
+swift-toolchain:
+	@command -v swift >/dev/null || { echo 'make: the Swift toolchain is missing: install Swift 6.2 or later from' \
+	  'https://www.swift.org/install and put it on the PATH' >&2; exit 1; }
+
+c-compiler:
+	@command -v $(firstword $(CC)) >/dev/null || { echo 'make: a C compiler is missing: install gcc or clang (Debian:' \
+	  'apt install gcc; macOS: xcode-select --install), or name one with CC=' >&2; exit 1; }
+
+# --- programs -----------------------------------------------------------------------------------------------------
+
+$(BUILD)/swift.stamp: $(SWIFT_SOURCES) | swift-toolchain
+	@mkdir -p bin
+	for program in $(SWIFT_PROGRAMS); do \
+	  swift build -c release $(SWIFT_LINK) --scratch-path $(BUILD)/swift --product $$program && \
+	  cp -f $(BUILD)/swift/release/$$program bin/$$program || exit 1; \
+	done
+	@touch $@
+
+$(addprefix bin/,$(SWIFT_PROGRAMS)): $(BUILD)/swift.stamp
+
+bin/llama2-reference: $(C_SOURCES) $(C_HEADERS) | c-compiler
+	@mkdir -p bin
+	$(CC) $(CFLAGS) -o $@ $(C_SOURCES) -lm
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/reference-parity
+	install -m 755 bin/tracedump bin/tracediff bin/llama2-reference bin/llama2-synthesize $(DESTDIR)$(PREFIX)/bin
+	install -m 644 reference/tracefile.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 reference/tracefile.py docs/trace-format.md docs/tracing-your-port.md \
+	  $(DESTDIR)$(PREFIX)/share/reference-parity
+
+# --- something to run at once -------------------------------------------------------------------------------------
+
+demo: all
+	@sh Tests/demo.sh
+
+# --- tests --------------------------------------------------------------------------------------------------------
+
+test: lint all test-c test-debug test-release test-python
+	@echo 'make test: everything passed'
+
+lint: | swift-toolchain
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+# The tests run the programs in bin/ and the C program's variants in build/.
+test-debug: all test-programs
+	LLAMA2_BIN=$(CURDIR)/bin swift test --scratch-path .build
+
+test-release: all test-programs
+	LLAMA2_BIN=$(CURDIR)/bin swift test -c release --scratch-path .build
+
+.PHONY: test-programs
+test-programs: $(BUILD)/reference-sanitized $(BUILD)/port-example
+
+$(BUILD)/reference-sanitized: $(C_SOURCES) $(C_HEADERS) | c-compiler
+	@mkdir -p $(BUILD)
+	$(CC) $(CFLAGS) -Werror -Wconversion -Wshadow $(SANITIZE) -o $@ $(C_SOURCES) -lm
+
+$(BUILD)/port-example: reference/examples/port.c reference/tracefile.h | c-compiler
+	@mkdir -p $(BUILD)
+	$(CC) $(CFLAGS) -Werror -o $@ $< -lm
+
+# The C program under AddressSanitizer and UndefinedBehaviorSanitizer: good input, and input cut and flipped at random.
+test-c: $(BUILD)/reference-sanitized bin/llama2-synthesize
+	sh Tests/sanitize.sh $(BUILD)/reference-sanitized bin/llama2-synthesize
+
+# numpy goes into a virtual environment of its own. Where it cannot be had, the Python tests are skipped and say so.
+PYTHON := $(BUILD)/python/bin/python3
+test-python: bin/llama2-reference $(BUILD)/port-example
+	@if [ ! -x $(PYTHON) ]; then python3 -m venv $(BUILD)/python >/dev/null 2>&1 || true; fi
+	@if [ -x $(PYTHON) ] && ! $(PYTHON) -c 'import numpy' 2>/dev/null; then \
+	  $(PYTHON) -m pip install --quiet --disable-pip-version-check numpy >/dev/null 2>&1 || true; fi
+	@if $(PYTHON) -c 'import numpy' 2>/dev/null; then \
+	  LLAMA2_BIN=$(CURDIR)/bin $(PYTHON) -m unittest discover --start-directory Tests/Python --top-level-directory Tests/Python; \
+	else echo 'make test: SKIPPED the Python tests: python3 with venv and numpy cannot be had here'; fi
+
+# --- speed and fuzzing --------------------------------------------------------------------------------------------
+
+bench: all
+	@python3 Benchmarks/bench.py
+
+fuzz: | swift-toolchain
+	sh Tests/Fuzz/fuzz.sh
+
+clean:
+	rm -rf bin $(BUILD) .build

@@ -71,6 +71,14 @@ extension SyntheticModel {
   /// Standard deviation of the embedding table, and so of the logits over sqrt(dim) where the classifier shares it.
   private static let embeddingDeviation = 0.1
 
+  /// What the first layer's attention takes away of the embeddings it attends to, each scaled to a mean square of 1: wo
+  /// is random around this negative multiple of the transposed wv, and the transposed wv times wv is near the identity.
+  /// Twice what the embedding itself puts into x, so that greedy decoding does not repeat a token for ever.
+  private static let suppression = 2 * embeddingDeviation
+
+  /// Correlation of a separate classifier with the embedding table.
+  private static let correlation = 0.6
+
   /// Standard deviation of norm weights around 1.
   private static let normDeviation = 0.2
 
@@ -93,6 +101,11 @@ extension SyntheticModel {
     case .wq: return make(sizes.dim, sizes.dim, weights(Gain.query))
     case .wk: return make(sizes.keyValueDim, sizes.dim, weights(Gain.query))
     case .wv: return make(sizes.keyValueDim, sizes.dim, weights(1))
+    case .wo where layer == 0:
+      let values = SyntheticTensor.ColumnMultiple(
+        stream: VariateStream(seed: seed, tag: Part.wv.rawValue, layer: 0), columns: sizes.dim, deviation: perInput,
+        multiple: -Self.suppression, blockRows: sizes.headSize, repeats: sizes.headsPerKeyValueHead)
+      return make(sizes.dim, sizes.dim, .bellAround(values, deviation: Gain.attention * perLayer * perInput))
     case .wo: return make(sizes.dim, sizes.dim, weights(Gain.attention * perLayer))
     case .w1: return make(sizes.hiddenDim, sizes.dim, weights(Gain.gate))
     case .w2:
@@ -100,7 +113,10 @@ extension SyntheticModel {
       return make(sizes.dim, sizes.hiddenDim, .bell(mean: 0, deviation: deviation))
     case .w3: return make(sizes.hiddenDim, sizes.dim, weights(1))
     case .classifier:
-      return make(sizes.vocabularySize, sizes.dim, .tokenRows(deviation: Gain.logits * perInput))
+      let embedding = VariateStream(seed: seed, tag: Part.embedding.rawValue, layer: 0)
+      return make(
+        sizes.vocabularySize, sizes.dim,
+        .correlatedTokenRows(embedding, correlation: Self.correlation, deviation: Gain.logits * perInput))
     case .rotation: return make(sizes.sequenceLength, sizes.headSize, .uniform)
     }
   }

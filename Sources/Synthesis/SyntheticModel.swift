@@ -3,14 +3,16 @@ import TraceFormat
 
 /// A model with seeded weights, to be written as a llama2.c checkpoint of any version.
 ///
-/// Every tensor of every layer draws from its own stream, which depends on the seed alone: all versions hold the same
-/// numbers (int8 holds them quantized), and a change of one size leaves the other tensors' streams as they are.
+/// Every tensor of every layer has its own stream of numbers, which depends on the seed alone: all versions hold the same
+/// numbers (int8 holds them quantized), in whatever order they store them.
 ///
 /// Sizes are chosen so that a mistake in a port shows:
 /// - embedding rows have a mean square of 0.01 (less for control and byte tokens), small enough for a wrong RMSNorm
 ///   epsilon to show in the first layer;
 /// - attention scores have a standard deviation of about 2, so attention is far from uniform;
 /// - what the branches add to the residual stream brings its mean square to a few units, however many layers there are;
+/// - control and byte tokens seldom have the largest logit, and the first layer works against repetition, so that a greedy
+///   run goes on and prints words;
 /// - norm weights lie around 1, each different; nothing is symmetric or repeated, so that exchanged rows, heads or
 ///   layers show.
 package struct SyntheticModel: Sendable {

@@ -63,7 +63,7 @@ private enum Vocabulary {
   static let otherCharacters = "\u{E9}\u{F6}\u{FC}\u{DF}\u{F1}\u{2014}\u{2019}\u{20AC}\u{65E5}\u{1F600}"
   /// Letters, and pieces made of two earlier ones.
   static let syllables =
-    "at en nd or es ed st ar ou it al ll ea is ch ing and ent ion ter ever tion igh ight ough ell ess est ick oo ook"
+    "at en nd or es ed st ar ou it al ll ea is ch gh ck oo ing and ent ion ter ver ever tion igh ight ough ell ess est ick ook"
   static let words = """
     a I One The She He They We You once upon time there a little girl boy who lived with her his mother father one day \
     they went out into big green garden where saw small bird that could not fly because wing hurt said we must help \

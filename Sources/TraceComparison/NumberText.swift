@@ -1,15 +1,15 @@
-import TraceFormat
+package import TraceFormat
 
 /// Numbers as reports print them.
-enum NumberText {
+package enum NumberText {
   /// The shortest text that reads back as the same float64, without `.0`.
-  static func plain(_ value: Double) -> String {
+  package static func plain(_ value: Double) -> String {
     let text = value.description
     return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
   }
 
   /// The shortest text that reads back as the same number of a format.
-  static func exact(_ value: Double, _ type: ElementType) -> String {
+  package static func exact(_ value: Double, _ type: ElementType) -> String {
     switch type {
     case .float32: return Float(value).description
     case .float64: return value.description
@@ -24,7 +24,7 @@ enum NumberText {
   /// A number with a few significant digits, as `1.3e-05`, `0.0123` or `456`.
   ///
   /// - Parameter up: round away from zero, so that a limit that passes still passes as printed.
-  static func rounded(_ value: Double, digits: Int, up: Bool = false) -> String {
+  package static func rounded(_ value: Double, digits: Int, up: Bool = false) -> String {
     guard value.isFinite, value != 0 else { return value == 0 ? (value.sign == .minus ? "-0" : "0") : value.description }
     var (significand, exponent) = decimal(abs(value))
     if significand.count > digits {

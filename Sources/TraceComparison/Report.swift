@@ -1,4 +1,4 @@
-public import TraceFormat
+import TraceFormat
 
 /// A verdict for people.
 public struct Report {

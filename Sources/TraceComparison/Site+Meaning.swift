@@ -1,8 +1,8 @@
-import TraceFormat
+package import TraceFormat
 
 extension Site {
   /// What the tensor is, in words.
-  var meaning: String {
+  package var meaning: String {
     switch self {
     case .embedding: "embedding row of the token"
     case .attentionNorm: "RMSNorm of x, the input of attention"

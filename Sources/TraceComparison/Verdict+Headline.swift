@@ -31,7 +31,7 @@ extension Verdict {
       }
       let unmatched = unmatchedExpected.count + unmatchedActual.count
       if unmatched > 0 { return "nothing to compare: the traces have no tensor in common" }
-      return shapeMismatchReason ?? "nothing to compare: no tensor was asked for that a trace holds"
+      return shapeMismatchReason ?? "nothing to compare: neither trace holds a tensor that was asked for"
     }
     if let problem = problems.entries.first { return "\(problem.side.rawValue) is damaged: \(problem.message)" }
     if let shapeMismatchReason { return shapeMismatchReason }

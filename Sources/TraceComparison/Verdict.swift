@@ -20,6 +20,12 @@ public struct Verdict: Sendable {
     public var side: Side
     /// One line.
     public var message: String
+
+    /// A problem.
+    public init(side: Side, message: String) {
+      self.side = side
+      self.message = message
+    }
   }
 
   /// A record whose shape differs.

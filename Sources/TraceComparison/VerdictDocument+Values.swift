@@ -61,34 +61,36 @@ extension VerdictDocument {
     let types =
       finding.expectedType == finding.actualType
       ? finding.expectedType.name : "\(finding.expectedType.name)/\(finding.actualType.name)"
-    return .object(
-      place(finding.key) + [
-        ("index", .array(finding.index.map { .integer($0) })),
-        ("expected", JSONValue(worst?.expected)),
-        ("actual", JSONValue(worst?.actual)),
-        ("token", JSONValue(finding.token?.id)),
-        ("token_text", JSONValue(finding.token?.text.map { String(decoding: $0, as: UTF8.self) })),
-        ("shape", shape(finding.shape)),
-        ("dtype", .string(types)),
-        ("head", JSONValue(finding.head)),
-        ("head_element", JSONValue(finding.headElement)),
-        ("abs_error", JSONValue(worst?.absoluteError)),
-        ("rel_error", JSONValue(worst?.relativeError)),
-        ("ulp_error", worst?.ulpError.map { .unsigned($0) } ?? .null),
-        ("allowance", JSONValue(worst?.allowance)),
-        ("ratio", JSONValue(worst?.ratio)),
-        ("rms", .number(result.expected.rms)),
-        ("error_rms", .number(result.errorRMS)),
-        ("max_abs_error", .number(result.greatestAbsoluteError)),
-        ("max_rel_error", .number(result.greatestRelativeError)),
-        ("max_ulp_error", .unsigned(result.greatestUlpError)),
-        ("differing", .integer(result.differing)),
-        ("mismatched", .integer(result.beyond)),
-        ("elements", .integer(result.elementCount)),
-        ("min_rtol", JSONValue(result.smallestRtol)),
-        ("min_atol", JSONValue(result.smallestAtol)),
-        ("non_finite", nonFinite(result)),
-      ])
+    let elementFields: [(String, JSONValue)] = [
+      ("index", .array(finding.index.map { .integer($0) })),
+      ("expected", JSONValue(worst?.expected)),
+      ("actual", JSONValue(worst?.actual)),
+      ("head", JSONValue(finding.head)),
+      ("head_element", JSONValue(finding.headElement)),
+      ("abs_error", JSONValue(worst?.absoluteError)),
+      ("rel_error", JSONValue(worst?.relativeError)),
+      ("ulp_error", worst?.ulpError.map { .unsigned($0) } ?? .null),
+      ("allowance", JSONValue(worst?.allowance)),
+      ("ratio", JSONValue(worst?.ratio)),
+    ]
+    let recordFields: [(String, JSONValue)] = [
+      ("token", JSONValue(finding.token?.id)),
+      ("token_text", JSONValue(finding.token?.text.map { String(decoding: $0, as: UTF8.self) })),
+      ("shape", shape(finding.shape)),
+      ("dtype", .string(types)),
+      ("mismatched", .integer(result.beyond)),
+      ("differing", .integer(result.differing)),
+      ("elements", .integer(result.elementCount)),
+      ("rms", .number(result.expected.rms)),
+      ("error_rms", .number(result.errorRMS)),
+      ("max_abs_error", .number(result.greatestAbsoluteError)),
+      ("max_rel_error", .number(result.greatestRelativeError)),
+      ("max_ulp_error", .unsigned(result.greatestUlpError)),
+      ("min_rtol", JSONValue(result.smallestRtol)),
+      ("min_atol", JSONValue(result.smallestAtol)),
+      ("non_finite", nonFinite(result)),
+    ]
+    return .object(place(finding.key) + elementFields + recordFields)
   }
 
   private static func nonFinite(_ result: RecordComparison) -> JSONValue {

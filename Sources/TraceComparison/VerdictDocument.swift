@@ -9,74 +9,105 @@ public struct VerdictDocument: Sendable {
   /// - Parameters:
   ///   - expectedPath: the expected trace, as it was named.
   ///   - actualPath: the actual trace, as it was named.
-  public init(_ verdict: Verdict, expectedPath: String, actualPath: String) {
-    func side(_ path: String, _ producer: String) -> JSONValue {
-      .object([("file", .string(path)), ("producer", .string(producer))])
-    }
-    let status = Int(verdict.exitStatus)
-    value = .object([
-      ("schema", .string(Self.schema)),
+  ///   - divergences: records beyond tolerance to list, of which the first 100 are written; nil where none were asked for.
+  public init(_ verdict: Verdict, expectedPath: String, actualPath: String, divergences: [Finding]? = nil) {
+    let paths = (expected: expectedPath, actual: actualPath)
+    var fields = Self.heading(verdict, paths)
+    fields += Self.counts(verdict)
+    fields += Self.places(verdict, divergences)
+    fields += Self.remarks(verdict)
+    value = .object(fields)
+  }
+
+  private typealias Fields = [(String, JSONValue)]
+
+  private static func heading(_ verdict: Verdict, _ paths: (expected: String, actual: String)) -> Fields {
+    [
+      ("schema", .string(schema)),
       ("verdict", .string(verdict.outcome.rawValue)),
-      ("exit_status", .integer(status)),
+      ("exit_status", .integer(Int(verdict.exitStatus))),
       ("summary", .string(verdict.headline)),
-      ("expected", side(expectedPath, verdict.producers.expected)),
-      ("actual", side(actualPath, verdict.producers.actual)),
-      ("tolerance", Self.value(verdict.tolerance)),
-      (
-        "compared",
-        .object([("records", .integer(verdict.comparedRecords)), ("elements", .integer(verdict.comparedElements))])
-      ),
+      ("expected", trace(paths.expected, verdict.producers.expected)),
+      ("actual", trace(paths.actual, verdict.producers.actual)),
+      ("tolerance", value(verdict.tolerance)),
+    ]
+  }
+
+  private static func counts(_ verdict: Verdict) -> Fields {
+    let unmatched: Fields = [
+      ("expected", list(verdict.unmatchedExpected, value)),
+      ("actual", list(verdict.unmatchedActual, value)),
+      ("expected_count", .integer(verdict.unmatchedExpected.count)),
+      ("actual_count", .integer(verdict.unmatchedActual.count)),
+    ]
+    return [
+      ("compared", compared(records: verdict.comparedRecords, elements: verdict.comparedElements)),
       ("differing_records", .integer(verdict.differingRecords)),
       ("divergent_records", .integer(verdict.divergentRecords)),
-      (
-        "unmatched",
-        .object([
-          ("expected", Self.list(verdict.unmatchedExpected, Self.value)),
-          ("actual", Self.list(verdict.unmatchedActual, Self.value)),
-          ("expected_count", .integer(verdict.unmatchedExpected.count)),
-          ("actual_count", .integer(verdict.unmatchedActual.count)),
-        ])
-      ),
-      ("shape_mismatches", Self.list(verdict.shapeMismatches, Self.value)),
+      ("unmatched", .object(unmatched)),
+      ("shape_mismatches", list(verdict.shapeMismatches, value)),
       ("shape_mismatch_count", .integer(verdict.shapeMismatches.count)),
       ("tokens_part_at", JSONValue(verdict.tokensPart?.position)),
-      ("tokens_part", verdict.tokensPart.map(Self.value) ?? .null),
-      ("first_difference", verdict.firstDifference.map(Self.value) ?? .null),
-      ("first_divergence", verdict.firstDivergence.map(Self.value) ?? .null),
-      ("worst", verdict.worst.map(Self.value) ?? .null),
+    ]
+  }
+
+  private static func places(_ verdict: Verdict, _ divergences: [Finding]?) -> Fields {
+    func finding(_ finding: Finding?) -> JSONValue { finding.map { value($0) } ?? .null }
+    let listed: JSONValue = divergences.map { .array($0.prefix(100).map { value($0) }) } ?? .null
+    let rows = verdict.travel.rows.prefix(100) + verdict.travel.laterPositions
+    return [
+      ("tokens_part", verdict.tokensPart.map { value($0) } ?? .null),
+      ("first_difference", finding(verdict.firstDifference)),
+      ("first_divergence", finding(verdict.firstDivergence)),
+      ("divergences", listed),
+      ("worst", finding(verdict.worst)),
       ("min_rtol", JSONValue(verdict.smallestRtol)),
-      ("token_flip", verdict.tokenFlip.map(Self.value) ?? .null),
-      ("travel", .array((verdict.travel.rows.prefix(100) + verdict.travel.laterPositions).map(Self.value))),
+      ("token_flip", verdict.tokenFlip.map { value($0) } ?? .null),
+      ("travel", .array(rows.map { value($0) })),
+    ]
+  }
+
+  private static func remarks(_ verdict: Verdict) -> Fields {
+    let notes = verdict.headers.notes + verdict.notes
+    return [
       ("configuration_conflicts", .array(verdict.headers.conflicts.map { .string($0) })),
-      ("problems", Self.list(verdict.problems, Self.value)),
+      ("problems", list(verdict.problems, value)),
       ("problem_count", .integer(verdict.problems.count)),
-      ("notes", .array((verdict.headers.notes + verdict.notes).map { .string($0) })),
-    ])
+      ("notes", .array(notes.map { .string($0) })),
+    ]
   }
 
   /// The document of a comparison that could not begin, since a trace cannot be read at all.
   ///
   /// - Parameter problems: which trace, and why.
   public init(problems: [Verdict.Problem], expectedPath: String, actualPath: String) {
-    let nothing = JSONValue.object([("records", .integer(0)), ("elements", .integer(0))])
-    let unmatched = JSONValue.object([
+    let unmatched: Fields = [
       ("expected", .array([])), ("actual", .array([])), ("expected_count", .integer(0)), ("actual_count", .integer(0)),
-    ])
-    value = .object([
+    ]
+    let fields: Fields = [
       ("schema", .string(Self.schema)),
       ("verdict", .string(Verdict.Outcome.incomparable.rawValue)),
       ("exit_status", .integer(2)),
-      ("expected", .object([("file", .string(expectedPath)), ("producer", .null)])),
-      ("actual", .object([("file", .string(actualPath)), ("producer", .null)])),
-      ("compared", nothing),
-      ("unmatched", unmatched),
+      ("expected", Self.trace(expectedPath, nil)),
+      ("actual", Self.trace(actualPath, nil)),
+      ("compared", Self.compared(records: 0, elements: 0)),
+      ("unmatched", .object(unmatched)),
       ("tokens_part_at", .null),
       ("first_difference", .null),
       ("first_divergence", .null),
-      ("problems", .array(problems.map(Self.value))),
+      ("problems", .array(problems.map { Self.value($0) })),
       ("problem_count", .integer(problems.count)),
       ("notes", .array([])),
-    ])
+    ]
+    value = .object(fields)
+  }
+
+  private static func trace(_ path: String, _ producer: String?) -> JSONValue {
+    .object([("file", .string(path)), ("producer", JSONValue(producer))])
+  }
+
+  private static func compared(records: Int, elements: Int) -> JSONValue {
+    .object([("records", .integer(records)), ("elements", .integer(elements))])
   }
 
   private static let schema = "tracediff/1"

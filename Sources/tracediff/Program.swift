@@ -1,1 +1,18 @@
-@main struct Program { static func main() {} }
+import ToolSupport
+
+/// The program `tracediff`: the first argument chooses what to do, and the result becomes the exit status.
+@main
+enum Program {
+  static let name = "tracediff"
+
+  static func main() {
+    Tool.run(name: name) { arguments in
+      switch arguments.first?.text {
+      case "inspect": try Inspection.run(Array(arguments.dropFirst()))
+      case "explain", "export":
+        throw UsageError("this version has no command '\(arguments[0].visible)'; see --help")
+      default: try ComparisonCommand.run(arguments)
+      }
+    }
+  }
+}

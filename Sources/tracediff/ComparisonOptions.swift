@@ -1,0 +1,122 @@
+import ToolSupport
+import TraceComparison
+import TraceFormat
+
+/// What the user wants compared, and how.
+struct ComparisonOptions {
+  var rtol: Double?
+  var atol: Double?
+  var ulp: Int?
+  var isExact = false
+  var rtolOverrides: [Tolerance.Override] = []
+  var atolOverrides: [Tolerance.Override] = []
+  var filter = RecordFilter()
+  var comparesCommonOnly = false
+  var listsAll = false
+  var jsonPath: String?
+
+  /// The tolerance that the options make together.
+  func tolerance() throws(UsageError) -> Tolerance {
+    let hasLimits =
+      rtol != nil || atol != nil || ulp != nil || !rtolOverrides.isEmpty || !atolOverrides.isEmpty
+    if isExact {
+      guard !hasLimits else {
+        throw UsageError("option '--exact' excludes '--rtol', '--atol' and '--ulp'; see --help")
+      }
+      return .exact
+    }
+    return Tolerance(rtol: rtol, atol: atol, ulp: ulp, rtolOverrides: rtolOverrides, atolOverrides: atolOverrides)
+  }
+}
+
+extension ComparisonOptions {
+  static var command: Command<Self> {
+    Command(
+      name: Program.name,
+      usage: ["EXPECTED ACTUAL [options]", "inspect TRACE [options]      (see tracediff inspect --help)"],
+      summary: "Compares two traces record by record and names, in the order of execution, the first tensor and "
+        + "position that differ and the first that are beyond tolerance.",
+      groups: [toleranceGroup, selectionGroup, outputGroup],
+      details: [
+        "An element passes if its bits are equal, if it is within --ulp, or if",
+        "    \(Tolerance.inequality)",
+        "where rms is the root mean square of the expected tensor. NaN passes only against NaN, infinity only against the "
+          + "same infinity. Different dtypes are compared in float64.",
+        "SITES is a comma-separated list of sites (q.rope), buffers (q) and globs (*.rope). Ranges include both ends: "
+          + "A..B, A, A.. or ..B.",
+        "Exit status: 0 identical or within tolerance, 1 diverged, 2 incomparable or trouble.",
+      ])
+  }
+
+  private static var toleranceGroup: OptionGroup<Self> {
+    OptionGroup(
+      "Tolerance",
+      [
+        Option(
+          "rtol", value: "[SITES=]R",
+          help: "Relative tolerance; for some sites alone with SITES=R, where the last one that matches counts. "
+            + "Default \(NumberText.plain(Tolerance.default.rtol)).",
+          effect: { target, value throws(UsageError) in
+            try read(value, into: &target.rtol, overrides: &target.rtolOverrides)
+          }),
+        Option(
+          "atol", value: "[SITES=]A",
+          help: "Absolute tolerance, likewise. Default \(NumberText.plain(Tolerance.default.atol)), a floor for results "
+            + "that were flushed to zero.",
+          effect: { target, value throws(UsageError) in
+            try read(value, into: &target.atol, overrides: &target.atolOverrides)
+          }),
+        Option(
+          "ulp", value: "N",
+          help: "Also accept what is at most N representable numbers away. Without --rtol and --atol these are 0, so that "
+            + "the distance alone decides.",
+          effect: { target, value throws(UsageError) in target.ulp = try value.integer(in: 0...Int.max) }),
+        Option(
+          "exact", help: "Accept equal bits only.", effect: { $0.isExact = true }),
+      ])
+  }
+
+  private static var selectionGroup: OptionGroup<Self> {
+    OptionGroup(
+      "What to compare",
+      [
+        Option(
+          "only", value: "SITES", help: "Compare these sites alone.",
+          effect: { target, value throws(UsageError) in target.filter.names = try value.patterns() }),
+        Option(
+          "layers", value: "A..B", help: "Compare these layers alone, without the sites outside the layers.",
+          effect: { target, value throws(UsageError) in target.filter.layers = try value.range() }),
+        Option(
+          "positions", value: "A..B", help: "Compare these positions alone.",
+          effect: { target, value throws(UsageError) in target.filter.positions = try value.range() }),
+        Option(
+          "common", help: "Compare what both traces have, and say what was left out.",
+          effect: { $0.comparesCommonOnly = true }),
+      ])
+  }
+
+  private static var outputGroup: OptionGroup<Self> {
+    OptionGroup(
+      "Output",
+      [
+        Option("all", help: "List every record beyond tolerance.", effect: { $0.listsAll = true }),
+        Option(
+          "json", value: "FILE|-", help: "Write the verdict as JSON; with -, standard output is that one object alone.",
+          effect: { target, value throws(UsageError) in target.jsonPath = try value.path() }),
+      ])
+  }
+
+  /// `R` sets the limit for all, `SITES=R` for some.
+  private static func read(
+    _ value: OptionValue, into limit: inout Double?, overrides: inout [Tolerance.Override]
+  ) throws(UsageError) {
+    let expected = "a finite number that is not negative, or SITES=NUMBER"
+    guard let text = value.argument.text else { throw value.invalid(expected) }
+    let equals = text.lastIndex(of: "=")
+    let number = equals.map { text[text.index(after: $0)...] } ?? text[...]
+    guard let parsed = OptionValue.decimal(String(number)), parsed >= 0 else { throw value.invalid(expected) }
+    guard let equals else { return limit = parsed }
+    guard let patterns = NamePattern.list(parsing: String(text[..<equals])) else { throw value.invalid(expected) }
+    overrides += patterns.map { Tolerance.Override($0, parsed) }
+  }
+}

@@ -1,7 +1,6 @@
 #include "options.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,25 +71,30 @@ void options_print_help(FILE *output)
 
 /* ---- Values ---- */
 
+/* The greatest float64 that is rounded to a finite float32. */
+static const double largest_float = 0x1.fffffefffffffp127;
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-/* Reads decimal digits at *text and moves past them; a number above LLONG_MAX becomes LLONG_MAX. -1: none there. */
+/* Reads decimal digits at *text and moves past them. Returns -1 where there are none, or too many. */
 static long long read_digits(const char **text)
 {
     long long value = 0;
     if (!is_digit(**text)) return -1;
     for (; is_digit(**text); (*text)++) {
         const int digit = **text - '0';
-        value = value > (LLONG_MAX - digit) / 10 ? LLONG_MAX : value * 10 + digit;
+        if (value > (LLONG_MAX - digit) / 10) return -1;
+        value = value * 10 + digit;
     }
     return value;
 }
 
-/* A number with or without a sign, a fraction and an exponent, all of the text; as llama2.c, in two roundings. */
-static bool parse_real(const char *text, float *value)
+/* A number with or without a sign, a fraction and an exponent, all of the text, from 0 to a limit. It is rounded to
+ * float64 and then to float32, as llama2.c does. */
+static bool parse_real(const char *text, double limit, float *value)
 {
     const char *c = text + (*text == '-' || *text == '+');
     const bool has_whole = is_digit(*c);
@@ -109,9 +113,9 @@ static bool parse_real(const char *text, float *value)
         while (is_digit(*c)) c++;
     }
     const double number = strtod(text, NULL);
-    if (*c != '\0' || !(fabs(number) <= 3.4028234663852886e38)) return false;
-    *value = (float)number;
-    return number >= 0;
+    if (*c != '\0' || !(number >= 0 && number <= limit)) return false;
+    *value = (float)number + 0.0f; /* -0 becomes 0 */
+    return true;
 }
 
 /* A decimal integer of any length: its low 32 bits, sign-extended. */
@@ -130,6 +134,7 @@ static bool parse_seed(const char *text, long long *value)
 
 static bool parse_count(const char *text, long long *value)
 {
+    if (*text == '+') text++;
     *value = read_digits(&text);
     return *value >= 0 && *text == '\0';
 }
@@ -137,17 +142,17 @@ static bool parse_count(const char *text, long long *value)
 /* A, A..B, A.. or ..B */
 static bool parse_range(const char *text, struct range *range)
 {
+    const bool has_first = is_digit(*text);
     const long long first = read_digits(&text);
     range->given = true;
     range->first = first < 0 ? 0 : first;
     range->last = first;
     if (strncmp(text, "..", 2) == 0) {
         text += 2;
-        range->last = read_digits(&text);
-        if (first < 0 && range->last < 0) return false;
-        if (range->last < 0) range->last = LLONG_MAX;
+        if (has_first && *text == '\0') range->last = LLONG_MAX;
+        else range->last = read_digits(&text);
     }
-    return range->last >= 0 && *text == '\0';
+    return (first >= 0 || !has_first) && range->last >= 0 && *text == '\0';
 }
 
 /* Ids separated by commas. */
@@ -183,10 +188,10 @@ static bool apply(struct options *options, int id, const char *name, const char 
         if (!parse_count(value, &options->steps)) expected = "a number of steps, 0 or more";
         break;
     case 't':
-        if (!parse_real(value, &options->temperature)) expected = "a finite number, 0 or more";
+        if (!parse_real(value, largest_float, &options->temperature)) expected = "a finite number, 0 or more";
         break;
     case 'p':
-        if (!parse_real(value, &options->top_p) || options->top_p > 1) expected = "a number from 0 to 1";
+        if (!parse_real(value, 1, &options->top_p)) expected = "a number from 0 to 1";
         break;
     case 's':
         if (!parse_seed(value, &options->seed) || options->seed == 0) {

@@ -28,7 +28,7 @@ var command: Command<Arguments> {
     ])
 }
 
-/// Turns `--version` with something after it into the option that it means to this program.
+/// Turns `--version` with a value into the option that it means to this program.
 ///
 /// The shared parser keeps `--version` for the program's own.
 func withCheckpointVersions(_ arguments: [Argument]) -> [Argument] {
@@ -39,7 +39,8 @@ func withCheckpointVersions(_ arguments: [Argument]) -> [Argument] {
       continue
     }
     let rest = argument.bytes.dropFirst("--version".utf8.count)
-    let takesNext = rest.isEmpty && index + 1 < arguments.count
+    let next = arguments.dropFirst(index + 1).first
+    let takesNext = rest.isEmpty && next.map { $0.bytes.first != UInt8(ascii: "-") } ?? false
     let isOption = takesNext || rest.first == UInt8(ascii: "=")
     result.append(isOption ? Argument(bytes: "--\(checkpointVersionName)".utf8 + rest) : argument)
   }

@@ -89,13 +89,14 @@ struct ComparisonRun {
   }
 
   private mutating func takeUnmatched(_ key: RecordKey, of side: Side) {
+    let (header, lacksByDamage) =
+      side == .expected ? (ranges.actual, isDamaged.actual) : (ranges.expected, isDamaged.expected)
+    let reason = UnmatchedRecord.Reason(lacking: key, header: header, isDamaged: lacksByDamage)
+    let record = UnmatchedRecord(key: key, reason: reason)
+    verdict.unmatchedReasons[side, default: [:]][reason, default: 0] += 1
     switch side {
-    case .expected:
-      let reason = UnmatchedRecord.Reason(lacking: key, header: ranges.actual, isDamaged: isDamaged.actual)
-      verdict.unmatchedExpected.append(UnmatchedRecord(key: key, reason: reason))
-    case .actual:
-      let reason = UnmatchedRecord.Reason(lacking: key, header: ranges.expected, isDamaged: isDamaged.expected)
-      verdict.unmatchedActual.append(UnmatchedRecord(key: key, reason: reason))
+    case .expected: verdict.unmatchedExpected.append(record)
+    case .actual: verdict.unmatchedActual.append(record)
     }
   }
 

@@ -56,8 +56,13 @@ extension Report {
     var lines: [String] = []
     for (list, holder) in [(verdict.unmatchedExpected, Side.expected), (verdict.unmatchedActual, .actual)] {
       guard !list.isEmpty else { continue }
-      lines.append("Only in \(holder.rawValue): \(count(list.count, "record"))")
-      lines += Self.listing(list) { "\($0.key): \(holder.other.rawValue): \($0.reason.rawValue)" }
+      let reasons = verdict.unmatchedReasons[holder] ?? [:]
+      let counts = UnmatchedRecord.Reason.allCases.compactMap { reason in
+        reasons[reason].map { "\($0) \(reason.rawValue)" }
+      }
+      lines.append("Only in \(holder.rawValue): \(count(list.count, "record")); in \(holder.other.rawValue) "
+        + counts.joined(separator: ", "))
+      lines += Self.listing(list) { reasons.count > 1 ? "\($0.key): \($0.reason.rawValue)" : "\($0.key)" }
     }
     if lines.isEmpty { return [] }
     if verdict.comparesCommonOnly {

@@ -3,7 +3,7 @@ public import TraceFormat
 /// A record that only one of the traces has.
 public struct UnmatchedRecord: Equatable, Sendable {
   /// Why the other trace lacks it, as far as its header tells.
-  public enum Reason: String, Sendable {
+  public enum Reason: String, Sendable, CaseIterable {
     /// The header names the sites, layers or positions that were to be recorded, and this is not one of them.
     case leftOut = "left out by its own filter"
     /// The run had fewer steps.

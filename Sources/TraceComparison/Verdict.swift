@@ -68,6 +68,8 @@ public struct Verdict: Sendable {
   public internal(set) var unmatchedExpected = Listing<UnmatchedRecord>()
   /// Records of the actual trace that the expected one lacks.
   public internal(set) var unmatchedActual = Listing<UnmatchedRecord>()
+  /// How many unmatched records there are for each reason, by the trace that holds them.
+  public internal(set) var unmatchedReasons: [Side: [UnmatchedRecord.Reason: Int]] = [:]
   /// Records whose shapes differ.
   public internal(set) var shapeMismatches = Listing<ShapeMismatch>()
   /// Where the tokens part; nil where they agree, or part only outside the positions that were asked for.

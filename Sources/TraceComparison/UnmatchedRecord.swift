@@ -18,6 +18,12 @@ public struct UnmatchedRecord: Equatable, Sendable {
   public var key: RecordKey
   /// Why the other trace lacks it.
   public var reason: Reason
+
+  /// An unmatched record.
+  public init(key: RecordKey, reason: Reason) {
+    self.key = key
+    self.reason = reason
+  }
 }
 
 extension UnmatchedRecord.Reason {

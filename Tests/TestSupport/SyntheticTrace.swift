@@ -1,9 +1,9 @@
 public import TraceFormat
 
 /// A small trace made of seeded numbers, to be changed at will and written to a file.
-public struct SyntheticTrace {
+public struct SyntheticTrace: Sendable {
   /// A record's contents.
-  public struct Record {
+  public struct Record: Sendable {
     /// Format of the elements.
     public var type: ElementType
     /// Dimensions.

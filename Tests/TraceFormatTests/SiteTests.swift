@@ -24,7 +24,7 @@ import TraceFormat
   @Test func buffers() {
     #expect(Site.outputProjection.buffer == "xb2")
     #expect(Site.logits.buffer == "logits")
-    #expect(Set(Site.allCases.map(\.buffer)).count == 15)
+    #expect(Set(Site.allCases.map(\.buffer)).count == 14)
   }
 
   /// Keys compare in the order of execution, other names after the sites of their layer.

@@ -50,7 +50,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ToolTests",
-      dependencies: ["ToolSupport", "TraceFormat", "Synthesis", "TestSupport"],
+      dependencies: ["ToolSupport", "TraceFormat", "Model", "Synthesis", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ParityTests",

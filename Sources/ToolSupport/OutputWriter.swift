@@ -8,8 +8,8 @@
 
 /// Buffered bytes to a descriptor.
 ///
-/// When the reader of a pipe has gone, the rest is dropped without a word. Any other failure is kept until `finish()`, so
-/// that a full disk never passes for success.
+/// When the reader of a pipe has gone, the rest is dropped without a word. Any other failure is kept until `finish()`,
+/// so that a full disk never passes for success.
 package final class OutputWriter {
   private let descriptor: Int32
   private let name: String
@@ -73,7 +73,9 @@ package final class OutputWriter {
 func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) -> Int32? {
   var offset = 0
   while offset < bytes.count {
-    let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress.unsafelyUnwrapped + offset, $0.count - offset) }
+    let count = bytes.withUnsafeBytes {
+      write(descriptor, $0.baseAddress.unsafelyUnwrapped + offset, $0.count - offset)
+    }
     if count < 0 {
       if errno == EINTR { continue }
       return errno

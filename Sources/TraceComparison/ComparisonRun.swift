@@ -204,7 +204,8 @@ struct ComparisonRun {
       verdict.notes.append("\(nonFinite.records) records hold NaN or infinity in both traces; the first is \(first)")
     }
     if let first = mixedTypes.first {
-      verdict.notes.append("\(mixedTypes.records) records differ in dtype and were compared in float64; the first is \(first)")
+      verdict.notes.append(
+        "\(mixedTypes.records) records differ in dtype and were compared in float64; the first is \(first)")
     }
     return verdict
   }

@@ -1,6 +1,7 @@
 public import TraceFormat
 
-/// What two headers say about whether their runs can be compared. What is absent from either is unknown, never a mismatch.
+/// What two headers say about whether their runs can be compared. What is absent from either is unknown, never a
+/// mismatch.
 public struct HeaderComparison: Equatable, Sendable {
   /// Sizes of the model that differ: records cannot be compared.
   public private(set) var conflicts: [String] = []

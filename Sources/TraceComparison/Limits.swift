@@ -31,8 +31,8 @@ public struct Limits: Equatable, Sendable {
     return error.isFinite && error <= allowance
   }
 
-  /// How far an accepted or refused element went: error over allowance, or ulps over their limit if that is less. Up to 1
-  /// is within tolerance.
+  /// How far an accepted or refused element went: error over allowance, or ulps over their limit if that is less. Up to
+  /// 1 is within tolerance.
   @inline(__always)
   func ratio(error: Double, allowance: Double, ulps: UInt64) -> Double {
     if isExact { return .infinity }

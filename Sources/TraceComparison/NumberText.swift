@@ -25,7 +25,9 @@ package enum NumberText {
   ///
   /// - Parameter up: round away from zero, so that a limit that passes still passes as printed.
   package static func rounded(_ value: Double, digits: Int, up: Bool = false) -> String {
-    guard value.isFinite, value != 0 else { return value == 0 ? (value.sign == .minus ? "-0" : "0") : value.description }
+    guard value.isFinite, value != 0 else {
+      return value == 0 ? (value.sign == .minus ? "-0" : "0") : value.description
+    }
     var (significand, exponent) = decimal(abs(value))
     if significand.count > digits {
       let rest = significand[digits...]

@@ -30,8 +30,8 @@ struct SamePair<Element: PayloadElement>: PayloadPair {
 
 /// Two payloads of different formats, compared in float64.
 ///
-/// Ulps are counted in the narrower of the two formats, to which both values are rounded first: the one with fewer bits in
-/// its significand (bfloat16, float16, float32, float64, from narrow to wide). Against int8 whole units are counted.
+/// Ulps are counted in the narrower of the two formats, to which both values are rounded first: the one with fewer bits
+/// in its significand (bfloat16, float16, float32, float64, from narrow to wide). Against int8 whole units are counted.
 struct MixedPair: PayloadPair {
   let expectedType: ElementType
   let actualType: ElementType

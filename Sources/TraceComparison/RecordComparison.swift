@@ -23,8 +23,8 @@ public struct RecordComparison: Equatable, Sendable {
   public var nanPairs = 0
   /// Elements where NaN or an infinity stands against something else.
   public var nonFiniteMismatches = 0
-  /// The element that went farthest: NaN or infinity against something else before all others, then the greatest ratio of
-  /// error to allowance. Nil when no element differs.
+  /// The element that went farthest: NaN or infinity against something else before all others, then the greatest ratio
+  /// of error to allowance. Nil when no element differs.
   public var worst: ElementDifference?
   /// Greatest absolute error of finite elements.
   public var greatestAbsoluteError = 0.0

@@ -60,8 +60,9 @@ extension Report {
       let counts = UnmatchedRecord.Reason.allCases.compactMap { reason in
         reasons[reason].map { "\($0) \(reason.rawValue)" }
       }
-      lines.append("Only in \(holder.rawValue): \(count(list.count, "record")); in \(holder.other.rawValue) "
-        + counts.joined(separator: ", "))
+      lines.append(
+        "Only in \(holder.rawValue): \(count(list.count, "record")); in \(holder.other.rawValue) "
+          + counts.joined(separator: ", "))
       lines += Self.listing(list) { reasons.count > 1 ? "\($0.key): \($0.reason.rawValue)" : "\($0.key)" }
     }
     if lines.isEmpty { return [] }

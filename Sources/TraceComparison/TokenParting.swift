@@ -11,8 +11,9 @@ public struct TokenParting: Equatable, Sendable {
 
   /// Finds where the tokens part; nil where all that both know agree.
   ///
-  /// A position whose token is unknown in one of the runs decides nothing, with one exception: a complete trace with
-  /// fewer tokens than the steps its header asked for ended by itself, at token 1, so another that goes on parts from it.
+  /// A position whose token is unknown in one of the runs decides nothing, with one exception: a whole trace with
+  /// fewer tokens than the steps its header asked for ended by itself, at token 1, so another that goes on parts from
+  /// it.
   init?(_ expected: borrowing some TensorSource & ~Copyable, _ actual: borrowing some TensorSource & ~Copyable) {
     let (first, second) = (expected.tokens, actual.tokens)
     let differing = first.lazy.filter { position, token in second[position].map { $0.id != token.id } ?? false }
@@ -28,9 +29,9 @@ public struct TokenParting: Equatable, Sendable {
 
   /// The position after the last of a run that ended before the steps it was asked for; nil for any other.
   private static func endByItself(_ source: borrowing some TensorSource & ~Copyable) -> Int? {
-    guard source.isComplete, let steps = source.header[integer: .steps], let last = source.tokens.keys.max() else {
-      return nil
-    }
+    guard source.isComplete, source.problems.isEmpty, let steps = source.header[integer: .steps],
+      let last = source.tokens.keys.max()
+    else { return nil }
     return last + 1 < steps ? last + 1 : nil
   }
 }

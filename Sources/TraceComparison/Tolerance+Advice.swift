@@ -2,8 +2,8 @@ extension Tolerance {
   /// Above this, faults measured on real models begin to pass.
   private static let suspiciousRtol = 1e-3
 
-  /// What to tell the user of a comparison that passed: that a tighter value would pass as well, or that the one used may
-  /// hide faults. Nil when there is nothing to say.
+  /// What to tell the user of a comparison that passed: that a tighter value would pass as well, or that the one used
+  /// may hide faults. Nil when there is nothing to say.
   ///
   /// - Parameter smallestRtol: the smallest rtol that would have passed everywhere.
   func advice(smallestRtol: Double?) -> String? {

@@ -6,15 +6,15 @@ public import TraceFormat
 ///
 ///     abs(actual - expected) <= atol + rtol * max(abs(expected), rms(expected tensor))
 ///
-/// where rms is the root mean square of the expected tensor's finite elements. An element near zero carries the rounding
-/// of the whole sum that made it, so its allowance scales with its tensor.
+/// where rms is the root mean square of the expected tensor's finite elements. An element near zero carries the
+/// rounding of the whole sum that made it, so its allowance scales with its tensor.
 ///
 /// What follows from this, and is decided before any arithmetic: NaN against a number, infinity against a finite number
-/// and infinities of opposite sign never pass, whatever the tolerance; +0 and -0 are equal in value. An infinite element
-/// of the expected tensor does not widen the allowance of the others.
+/// and infinities of opposite sign never pass, whatever the tolerance; +0 and -0 are equal in value. An infinite
+/// element of the expected tensor does not widen the allowance of the others.
 ///
-/// With `ulp` and neither `rtol` nor `atol`, these two are zero, so that the distance in ulp alone decides. `exact` asks
-/// for equal bits and takes no other limit; there, NaN of different bits differ, and so do +0 and -0.
+/// With `ulp` and neither `rtol` nor `atol`, these two are zero, so that the distance in ulp alone decides. `exact`
+/// asks for equal bits and takes no other limit; there, NaN of different bits differ, and so do +0 and -0.
 public struct Tolerance: Equatable, Sendable {
   /// A limit for the tensors whose name matches a pattern.
   public struct Override: Equatable, Sendable {
@@ -95,7 +95,9 @@ extension Tolerance: CustomStringConvertible {
   public var description: String {
     if isExact { return "exact (equal bits)" }
     var parts: [String] = []
-    if rtol > 0 || atol > 0 || ulp == nil { parts += ["rtol \(NumberText.plain(rtol))", "atol \(NumberText.plain(atol))"] }
+    if rtol > 0 || atol > 0 || ulp == nil {
+      parts += ["rtol \(NumberText.plain(rtol))", "atol \(NumberText.plain(atol))"]
+    }
     if let ulp { parts.append("ulp \(ulp)") }
     parts += rtolOverrides.map { "rtol \($0.pattern.text)=\(NumberText.plain($0.value))" }
     parts += atolOverrides.map { "atol \($0.pattern.text)=\(NumberText.plain($0.value))" }

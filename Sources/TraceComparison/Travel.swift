@@ -2,9 +2,9 @@ public import TraceFormat
 
 /// How the error travels from the first divergence on, or from the first difference where nothing diverges.
 ///
-/// Of the position where it begins, every record of the starting layer is kept, then one record per later layer and those
-/// after the layers; of later positions, the worst record of each. So it holds as many rows as a model has layers and
-/// sites, whatever the length of the run.
+/// Of the position where it begins, every record of the starting layer is kept, then one record per later layer and
+/// those after the layers; of later positions, the worst record of each. So it holds as many rows as a model has layers
+/// and sites, whatever the length of the run.
 public struct Travel: Equatable, Sendable {
   /// One record on the way.
   public struct Row: Equatable, Sendable {

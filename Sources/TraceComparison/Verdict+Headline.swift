@@ -25,7 +25,9 @@ extension Verdict {
       return "the models differ: \(headers.conflicts.joined(separator: "; "))"
     }
     if comparedRecords == 0 {
-      if let problem = problems.entries.first { return "nothing to compare; \(problem.side.rawValue): \(problem.message)" }
+      if let problem = problems.entries.first {
+        return "nothing to compare; \(problem.side.rawValue): \(problem.message)"
+      }
       if let tokensPart {
         return "nothing to compare: the tokens part at position \(tokensPart.position), before the first tensor"
       }

@@ -9,7 +9,8 @@ public struct VerdictDocument: Sendable {
   /// - Parameters:
   ///   - expectedPath: the expected trace, as it was named.
   ///   - actualPath: the actual trace, as it was named.
-  ///   - divergences: records beyond tolerance to list, of which the first 100 are written; nil where none were asked for.
+  ///   - divergences: records beyond tolerance to list, of which the first 100 are written; nil where none were asked
+  ///     for.
   public init(_ verdict: Verdict, expectedPath: String, actualPath: String, divergences: [Finding]? = nil) {
     let paths = (expected: expectedPath, actual: actualPath)
     var fields = Self.heading(verdict, paths)

@@ -1,5 +1,5 @@
-/// Bytes as text that stays on one line and hides nothing: control and format characters are escaped, and bytes that are
-/// not UTF-8 stand as `\xHH`.
+/// Bytes as text that stays on one line and hides nothing: control and format characters are escaped, and bytes that
+/// are not UTF-8 stand as `\xHH`.
 ///
 /// - Parameter quoted: whether the text will stand between double quotes; then these and backslashes are escaped too.
 package func visibleText(_ bytes: some Sequence<UInt8>, quoted: Bool = false) -> String {

@@ -40,8 +40,8 @@ extension ComparisonOptions {
       details: [
         "An element passes if its bits are equal, if it is within --ulp, or if",
         "    \(Tolerance.inequality)",
-        "where rms is the root mean square of the expected tensor. NaN passes only against NaN, infinity only against the "
-          + "same infinity. Different dtypes are compared in float64.",
+        "where rms is the root mean square of the expected tensor. NaN passes only against NaN, infinity only against "
+          + "the same infinity. Different dtypes are compared in float64.",
         "SITES is a comma-separated list of sites (q.rope), buffers (q) and globs (*.rope). Ranges include both ends: "
           + "A..B, A, A.. or ..B.",
         "Exit status: 0 identical or within tolerance, 1 diverged, 2 incomparable or trouble.",
@@ -61,14 +61,16 @@ extension ComparisonOptions {
           }),
         Option(
           "atol", value: "[SITES=]A",
-          help: "Absolute tolerance, likewise. Default \(NumberText.plain(Tolerance.default.atol)), a floor for results "
+          help:
+            "Absolute tolerance, likewise. Default \(NumberText.plain(Tolerance.default.atol)), a floor for results "
             + "that were flushed to zero.",
           effect: { target, value throws(UsageError) in
             try read(value, into: &target.atol, overrides: &target.atolOverrides)
           }),
         Option(
           "ulp", value: "N",
-          help: "Also accept what is at most N representable numbers away. Without --rtol and --atol these are 0, so that "
+          help:
+            "Also accept what is at most N representable numbers away. Without --rtol and --atol these are 0, so that "
             + "the distance alone decides.",
           effect: { target, value throws(UsageError) in target.ulp = try value.integer(in: 0...Int.max) }),
         Option(

@@ -17,7 +17,8 @@ extension InspectionOptions {
     Command(
       name: "\(Program.name) inspect",
       usage: ["TRACE [options]"],
-      summary: "Lists what a trace holds, or prints the tensors that the options select: heads and positions as rows, with "
+      summary:
+        "Lists what a trace holds, or prints the tensors that the options select: heads and positions as rows, with "
         + "statistics and counts of NaN and infinity.",
       groups: [selectionGroup, outputGroup],
       details: [

@@ -35,6 +35,9 @@ public struct BuiltProgram: Sendable {
   /// Where the program is.
   public let url: URL
 
+  /// A program at a known place, such as a shell.
+  public init(url: URL) { self.url = url }
+
   /// Finds a program: in the folder that `LLAMA2_BIN` names, else in the repository's `bin`, else beside the tests.
   ///
   /// When `LLAMA2_BIN` is set no other folder is searched, so that a test never runs another build by accident.

@@ -57,8 +57,10 @@ import TraceFormat
     }
     if hasSpecials {
       for _ in 0..<5 {
-        expected[Int.random(in: 0..<count, using: &generator)] = [.nan, .infinity, 0].randomElement(using: &generator) ?? 0
-        actual[Int.random(in: 0..<count, using: &generator)] = [.nan, -.infinity, -0.0].randomElement(using: &generator) ?? 0
+        expected[Int.random(in: 0..<count, using: &generator)] =
+          [.nan, .infinity, 0].randomElement(using: &generator) ?? 0
+        actual[Int.random(in: 0..<count, using: &generator)] =
+          [.nan, -.infinity, -0.0].randomElement(using: &generator) ?? 0
       }
     }
     let (rtol, atol) = (2e-5, seed % 3 == 0 ? 1e-6 : 0)

@@ -66,7 +66,9 @@ import TraceFormat
   /// Every bit pattern of the 16-bit formats is its own rounding, so it is 0 ulp from itself in float64.
   @Test(arguments: [ElementType.float16, .bfloat16])
   func everySixteenBitNumber(type: ElementType) throws {
-    let patterns = (0...UInt16.max).filter { $0 & (type == .float16 ? 0x7C00 : 0x7F80) != (type == .float16 ? 0x7C00 : 0x7F80) }
+    let patterns = (0...UInt16.max).filter {
+      $0 & (type == .float16 ? 0x7C00 : 0x7F80) != (type == .float16 ? 0x7C00 : 0x7F80)
+    }
     let values = patterns.map { pattern -> Double in
       let bits = UInt32(pattern)
       if type == .bfloat16 { return Double(Float(bitPattern: bits << 16)) }

@@ -62,7 +62,9 @@ import TraceFormat
     #expect(first.head == 1 && first.headElement == 2)
   }
 
-  @Test(arguments: [HeaderField.dim, .hiddenDim, .layerCount, .headCount, .keyValueHeadCount, .vocabularySize, .sequenceLength])
+  @Test(arguments: [
+    HeaderField.dim, .hiddenDim, .layerCount, .headCount, .keyValueHeadCount, .vocabularySize, .sequenceLength,
+  ])
   func configurations(field: HeaderField) {
     var other = Self.changed()
     other.header[integer: field] = 288
@@ -127,9 +129,9 @@ import TraceFormat
     let result = verdict(Self.trace, other)
     #expect(result.outcome == .incomparable)
     let reasons = result.unmatchedReasons[.expected] ?? [:]
-    #expect(reasons[.beyondEnd] == 2)
+    #expect(reasons[.beyondEnd] == 3)
     #expect(reasons[.missing] == 2)
-    #expect(reasons[.leftOut] == result.unmatchedExpected.count - 4)
+    #expect(reasons[.leftOut] == result.unmatchedExpected.count - 5)
     #expect(result.unmatchedReasons[.actual] == nil)
   }
 
@@ -168,6 +170,7 @@ import TraceFormat
     other.tokens[1] = TraceToken(id: 98)
     #expect(verdict(Self.trace, other).tokensPart?.position == 1)
     other.tokens = [0: TraceToken(id: 1)]
+    other.header[integer: .steps] = nil
     #expect(verdict(Self.trace, other).tokensPart == nil)
   }
 
@@ -195,6 +198,10 @@ import TraceFormat
     var cut = ArraySource(short, problems: [.cutShort(offset: 64)], isComplete: false)
     var whole = ArraySource(Self.trace)
     #expect(Comparison().compare(&cut, &whole).tokensPart == nil)
+    // A token that is lost to damage is not an end.
+    var damaged = ArraySource(short, problems: [.wrongChecksum(.token, offset: 64, expected: 1, found: 2)])
+    var other = ArraySource(Self.trace)
+    #expect(Comparison().compare(&damaged, &other).tokensPart == nil)
   }
 
   @Test func nothingToCompareIsNeverAPass() {

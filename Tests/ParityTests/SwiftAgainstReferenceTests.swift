@@ -1,0 +1,101 @@
+import Model
+import Testing
+import TestSupport
+import TraceFormat
+
+/// The Swift and the C program, run on the same input: the same text, and traces that differ in the producer field and the
+/// header's checksum alone.
+@Suite struct SwiftAgainstReferenceTests {
+  struct Case: CustomTestStringConvertible, Sendable {
+    var model: TestModel
+    var version: CheckpointVersion
+    var arguments: [String]
+    var testDescription: String { "\(model) v\(version.rawValue) \(arguments.joined(separator: " "))" }
+  }
+
+  static let cases: [Case] = TestModel.allCases.flatMap { model in
+    [CheckpointVersion.legacy, .float32, .int8].flatMap { version in
+      [
+        ["-n", "20", "-i", "one two"],
+        ["-n", "20", "-t", "0.8", "-p", "0.9", "-s", "42"],
+        ["-n", "12", "-t", "1.1", "-p", "1", "-s", "-7", "-i", "Zo\u{EB}"],
+        ["--precision", "f64", "-n", "10"],
+        ["--tokens", "1,17,203,45,99,1,120", "--only", "q,*.rope,att.softmax,v", "--positions", "3..5"],
+        ["--tokens", "7,8,9,10", "--layers", "0..0", "-n", "3"],
+      ].map { Case(model: model, version: version, arguments: $0) }
+    }
+  }
+
+  @Test(arguments: cases)
+  func tracesAreIdentical(test: Case) throws {
+    let folder = try TemporaryFolder()
+    try folder.write(test.model.bytes(test.version), as: "model.bin")
+    try folder.write(test.model.tokenizerBytes(), as: "tokenizer.bin")
+    var outputs: [[UInt8]] = []
+    for (program, name) in [("tracedump", "swift.trace"), ("llama2-reference", "c.trace")] {
+      let outcome = try BuiltProgram.run(program, ["model.bin", "-o", name] + test.arguments, cwd: folder.url)
+      #expect(outcome.status == 0, "\(program): \(outcome.errors)")
+      outputs.append(outcome.standardOutput)
+    }
+    #expect(outputs[0] == outputs[1])
+    let (swift, reference) = (try folder.read("swift.trace"), try folder.read("c.trace"))
+    let difference = Self.comparable(swift).elementsEqual(Self.comparable(reference))
+    #expect(difference, "traces differ beyond producer and header checksum")
+    let trace = try TraceFile(path: folder.path("swift.trace"))
+    let count = trace.recordCount
+    #expect(count > 0)
+  }
+
+  /// A trace's bytes with the header's checksum and the producer blanked.
+  private static func comparable(_ bytes: [UInt8]) -> [UInt8] {
+    var bytes = bytes
+    for index in Array(16..<24) + Array(64..<128) { bytes[index] = 0 }
+    return bytes
+  }
+
+  @Test(arguments: [1, 2, 5])
+  func threadsDoNotChangeABit(threads: Int) throws {
+    let folder = try TemporaryFolder()
+    let made = try BuiltProgram.run(
+      "llama2-synthesize", ["15M", "--layers", "1", "-o", "m.bin", "--tokenizer", "none"], cwd: folder.url)
+    #expect(made.status == 0)
+    for (name, count) in [("one", 1), ("many", threads)] {
+      let outcome = try BuiltProgram.run(
+        "tracedump", ["m.bin", "--tokens", "1,5,9", "-o", name, "--threads", "\(count)"], cwd: folder.url)
+      #expect(outcome.status == 0)
+    }
+    #expect(try folder.read("one") == folder.read("many"))
+  }
+
+  @Test func siteTablesAgree() throws {
+    let swift = try BuiltProgram.run("tracedump", ["--list-sites"])
+    let reference = try BuiltProgram.run("llama2-reference", ["--list-sites"])
+    #expect(swift.status == 0)
+    #expect(swift.standardOutput.count > 500)
+    #expect(swift.output == reference.output)
+  }
+
+  /// Both programs refuse the same things, with one line and status 2, and write nothing.
+  @Test(arguments: [
+    ["model.bin", "-n", "-1"], ["model.bin", "-n", "9999"], ["model.bin", "-t", "-1"], ["model.bin", "-t", "nan"],
+    ["model.bin", "-p", "1.5"], ["model.bin", "-s", "0"], ["model.bin", "-s", "4294967296"], ["model.bin", "-n", "3x"],
+    ["model.bin", "--only", "nosuch"], ["model.bin", "--layers", "9"], ["model.bin", "--layers", "2..1"],
+    ["model.bin", "--positions", "999"], ["model.bin", "--only", "logits", "--layers", "0"], ["model.bin", "--bogus"],
+    ["model.bin", "--tokens", "1,99999"], ["model.bin", "--tokens", "1,,2"], ["model.bin", "-z", "missing.bin"],
+    ["model.bin", "extra"], ["missing.bin"], ["."], [], ["model.bin", "--precision", "f16"], ["model.bin", "-o"],
+    ["model.bin", "-o", "x", "--no-trace"], ["tokenizer.bin"], ["model.bin", "-o", "."],
+  ])
+  func badInputIsRefusedAlike(arguments: [String]) throws {
+    let folder = try TemporaryFolder()
+    try folder.write(TestModel.grouped.bytes(.legacy), as: "model.bin")
+    try folder.write(TestModel.grouped.tokenizerBytes(), as: "tokenizer.bin")
+    for program in ["tracedump", "llama2-reference"] {
+      let outcome = try BuiltProgram.run(program, arguments, cwd: folder.url)
+      #expect(outcome.status == 2, "\(program)")
+      #expect(outcome.standardOutput.isEmpty, "\(program)")
+      #expect(outcome.errors.hasPrefix("\(program): "), "\(outcome.errors)")
+      #expect(outcome.errors.filter { $0 == "\n" }.count == 1, "\(outcome.errors)")
+    }
+    #expect(throws: (any Error).self) { try folder.read("model.trace") }
+  }
+}

@@ -1,0 +1,77 @@
+"""Both programs against what llama2.c itself computed: text, tokens and every intermediate value, bit for bit.
+
+The data is not part of the repository. LLAMA2_MODELS and LLAMA2_UPSTREAM name its folders; by default they are looked for in
+../shared beside the repository. Where they are absent the tests are skipped and say so.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "reference"))
+import tracefile  # noqa: E402
+
+MODELS = pathlib.Path(os.environ.get("LLAMA2_MODELS", ROOT.parent / "shared" / "models"))
+UPSTREAM = pathlib.Path(os.environ.get("LLAMA2_UPSTREAM", ROOT.parent / "shared" / "upstream"))
+BIN = pathlib.Path(os.environ.get("LLAMA2_BIN", ROOT / "bin"))
+PROGRAMS = ("tracedump", "llama2-reference")
+
+
+@unittest.skipUnless((UPSTREAM / "cases.json").exists() and MODELS.exists(), f"no upstream data in {UPSTREAM}")
+@unittest.skipUnless(all((BIN / name).exists() for name in PROGRAMS), f"the programs are not in {BIN}")
+class UpstreamTests(unittest.TestCase):
+    def test_cases(self):
+        cases = json.loads((UPSTREAM / "cases.json").read_text())
+        self.assertGreater(len(cases), 0)
+        for case in cases:
+            for program in PROGRAMS:
+                with self.subTest(case=case["name"], program=program), tempfile.TemporaryDirectory() as folder:
+                    trace_path = pathlib.Path(folder) / "out.trace"
+                    result = subprocess.run(
+                        [BIN / program, MODELS / case["checkpoint"], "-z", MODELS / case["tokenizer"],
+                         "-o", trace_path, *case["arguments"]], capture_output=True, check=True)
+                    self.assertEqual(result.stdout.hex(), case["stdout_hex"])
+                    trace = tracefile.read_trace(trace_path)
+                    self.assertEqual(trace.problems, [])
+                    self.assertEqual(list(trace.tokens), case["tokens"])
+                    if case.get("tensors"):
+                        self.compare_values(trace, np.load(UPSTREAM / case["tensors"]))
+
+    def compare_values(self, trace, upstream):
+        self.assertEqual({site for site, _, _ in trace.records}, set(upstream.files))
+        for (site, layer, position), found in trace.records.items():
+            expected = upstream[site][position] if layer is None else upstream[site][position, layer]
+            if site.startswith("att."):
+                expected = expected[:, : position + 1]
+            self.assertEqual(found.shape, expected.shape, (site, layer, position))
+            bits = np.ascontiguousarray(found, dtype=np.float32).view(np.uint32)
+            wanted = np.ascontiguousarray(expected, dtype=np.float32).view(np.uint32)
+            self.assertTrue(np.array_equal(bits, wanted), (site, layer, position))
+
+    def test_tokenizer(self):
+        cases = json.loads((UPSTREAM / "tokenizer.json").read_text())
+        self.assertGreater(len(cases), 0)
+        with tempfile.TemporaryDirectory() as folder:
+            large = pathlib.Path(folder) / "large.bin"
+            subprocess.run(
+                [BIN / "llama2-synthesize", "tiny", "--vocab", "32000", "-o", large, "--tokenizer", "none"],
+                check=True, capture_output=True)
+            models = {"tok512.bin": MODELS / "stories260K.bin", "tokenizer.bin": large}
+            for case in cases:
+                for program in PROGRAMS:
+                    with self.subTest(text=case["text"], tokenizer=case["tokenizer"], program=program):
+                        result = subprocess.run(
+                            [BIN / program, models[case["tokenizer"]], "-z", MODELS / case["tokenizer"],
+                             "--print-tokens", "-i", case["text"]], capture_output=True, check=True, text=True)
+                        self.assertEqual([int(token) for token in result.stdout.split()], case["tokens"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -92,7 +92,7 @@ $(BUILD)/reference-sanitized: $(C_SOURCES) $(C_HEADERS) | c-compiler
 
 $(BUILD)/port-example: reference/examples/port.c reference/tracefile.h | c-compiler
 	@mkdir -p $(BUILD)
-	$(CC) $(CFLAGS) -Werror -o $@ $< -lm
+	$(CC) $(CFLAGS) -Werror -Ireference -o $@ $< -lm
 
 # The C program under AddressSanitizer and UndefinedBehaviorSanitizer: good input, and input cut and flipped at random.
 test-c: $(BUILD)/reference-sanitized bin/llama2-synthesize

@@ -170,7 +170,10 @@ struct ComparisonRun {
       mixedTypes.first = mixedTypes.first ?? finding.key
     }
     verdict.differingRecords += 1
-    if verdict.firstDifference == nil { verdict.firstDifference = finding }
+    // Where only the dtype differs, a later difference in value is what the reader looks for.
+    if verdict.firstDifference.map({ $0.comparison.differing == 0 && result.differing > 0 }) ?? true {
+      verdict.firstDifference = finding
+    }
     if !result.passes {
       verdict.divergentRecords += 1
       if verdict.firstDivergence == nil { verdict.firstDivergence = finding }
@@ -201,11 +204,12 @@ struct ComparisonRun {
       }
     }
     if let first = nonFinite.first {
-      verdict.notes.append("\(nonFinite.records) records hold NaN or infinity in both traces; the first is \(first)")
+      let records = count(nonFinite.records, "record")
+      verdict.notes.append("both traces hold NaN or infinity in \(records); the first is \(first)")
     }
     if let first = mixedTypes.first {
-      verdict.notes.append(
-        "\(mixedTypes.records) records differ in dtype and were compared in float64; the first is \(first)")
+      let records = count(mixedTypes.records, "record")
+      verdict.notes.append("compared in float64, for different dtypes: \(records); the first is \(first)")
     }
     return verdict
   }

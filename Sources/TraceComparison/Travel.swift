@@ -38,7 +38,7 @@ public struct Travel: Equatable, Sendable {
   /// Takes the next record in the order of execution.
   mutating func add(_ key: RecordKey, _ comparison: RecordComparison) {
     let diverges = !comparison.passes
-    if start == nil ? !comparison.isIdentical : diverges && !hasDivergence {
+    if start == nil ? comparison.differing > 0 || diverges : diverges && !hasDivergence {
       self = Travel()
       start = key
       lastPosition = key.position

@@ -56,7 +56,7 @@ public struct Verdict: Sendable {
   public internal(set) var differingRecords = 0
   /// Number of compared records beyond tolerance.
   public internal(set) var divergentRecords = 0
-  /// The first record, in the order of execution, whose bytes differ.
+  /// The first record, in the order of execution, whose values differ; where none does, the first of another dtype.
   public internal(set) var firstDifference: Finding?
   /// The first record, in the order of execution, that is beyond tolerance.
   public internal(set) var firstDivergence: Finding?

@@ -65,10 +65,11 @@ import TraceFormat
     return checkpoint.version
   }
 
-  @Test(arguments: [
-    (0, 0), (0, -1), (0, Int32.max), (4, 0), (8, -3), (8, Int32.max), (12, 0), (12, 7), (16, 3), (16, 0), (20, 0),
-    (20, .min), (24, 0), (24, -1), (24, Int32.max),
-  ] as [(Int, Int32)])
+  @Test(
+    arguments: [
+      (0, 0), (0, -1), (0, Int32.max), (4, 0), (8, -3), (8, Int32.max), (12, 0), (12, 7), (16, 3), (16, 0), (20, 0),
+      (20, .min), (24, 0), (24, -1), (24, Int32.max),
+    ] as [(Int, Int32)])
   func badSizesAreRefused(offset: Int, value: Int32) throws {
     var bytes = try TestModel.grouped.bytes(.legacy)
     for index in 0..<4 { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> Int32(8 * index)) }

@@ -132,7 +132,9 @@ package struct HonestOperations: Operations {
       let frequency = 1 / Double.power(10000, Double(i % sizes.headSize) / Double(sizes.headSize))
       var (cosine, sine): (Float, Float)
       if variant == .ropeTable {
-        (cosine, sine) = (Float(Double.cosine(Double(position) * frequency)), Float(Double.sine(Double(position) * frequency)))
+        (cosine, sine) = (
+          Float(Double.cosine(Double(position) * frequency)), Float(Double.sine(Double(position) * frequency))
+        )
       } else {
         let (stepCosine, stepSine) = (Double.cosine(frequency), Double.sine(frequency))
         var turned = (1.0, 0.0)

@@ -3,7 +3,8 @@ import TraceFormat
 
 /// Traces forced tokens with given operations to a file.
 package func trace<Ops: Operations>(
-  _ model: borrowing Checkpoint, _ operations: Ops, tokens: [Int], to path: String, precision: RunPlan.Precision = .float32
+  _ model: borrowing Checkpoint, _ operations: Ops, tokens: [Int], to path: String,
+  precision: RunPlan.Precision = .float32
 ) throws {
   let plan = try RunPlan(model, precision: precision, steps: tokens.count, input: .forced(tokens))
   let selection = try RecordSelection(RecordFilter(), plan, model: model)

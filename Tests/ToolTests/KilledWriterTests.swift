@@ -51,7 +51,8 @@ import TraceFormat
   }
 
   private func complete(_ folder: TemporaryFolder, _ program: String, _ tokens: String) throws -> TraceFile {
-    let outcome = try BuiltProgram.run(program, ["model.bin", "--tokens", tokens, "-o", "whole.trace"], cwd: folder.url)
+    let outcome = try BuiltProgram.run(
+      program, ["model.bin", "--tokens", tokens, "-o", "whole.trace"], cwd: folder.url)
     #expect(outcome.status == 0)
     return try TraceFile(path: folder.path("whole.trace"))
   }

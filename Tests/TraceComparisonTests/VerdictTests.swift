@@ -267,12 +267,27 @@ import TraceFormat
         == ["the tolerance for nope applies to no tensor of these traces"])
   }
 
+  /// A record of another dtype is a difference, but the first difference is one in value where there is any.
+  @Test func differentDtypes() throws {
+    var other = Self.trace
+    let embedding = RecordKey(.embedding, layer: nil, position: 0)
+    let values = try #require(Self.trace.records[embedding]).floats
+    other.records[embedding] = .init(values.map(Double.init))
+    let alone = verdict(Self.trace, other)
+    #expect(alone.outcome == .withinTolerance && alone.firstDifference?.key == embedding)
+    #expect(alone.notes == ["compared in float64, for different dtypes: 1 record; the first is \(embedding)"])
+    other.change(Self.norm, at: 0) { $0.nextUp }
+    let result = verdict(Self.trace, other)
+    #expect(result.firstDifference?.key == Self.norm && result.travel.start == Self.norm)
+    #expect(result.differingRecords == 2)
+  }
+
   @Test func nonFiniteInBothIsSaid() {
     var first = Self.trace
     first.change(Self.norm, at: 0) { _ in .nan }
     let result = verdict(first, first)
     #expect(result.outcome == .identical)
-    #expect(result.notes == ["1 records hold NaN or infinity in both traces; the first is \(Self.norm)"])
+    #expect(result.notes == ["both traces hold NaN or infinity in 1 record; the first is \(Self.norm)"])
   }
 
   /// "First" is the order of execution, in whatever order a file was written.

@@ -4,16 +4,17 @@ import TraceFormat
 
 @Suite struct ChecksumTests {
   /// The vectors of docs/trace-format.md, which were computed by tracefile.py.
-  @Test(arguments: [
-    ([], 0x0000_0000_0000_0000),
-    ([0x00], 0x2f8f_8133_2528_2497),
-    ([0x61], 0x5204_8fd6_a286_bcdd),
-    (Array(1...8), 0x8f3e_3eac_5c22_5cb6),
-    (Array(1...9), 0x1ccc_7cb7_73c3_1421),
-    ([UInt8](repeating: 0, count: 64), 0x996a_6f81_c4ab_9047),
-    (Array(0...254), 0x3524_05c7_6e97_615f),
-    (Array(0...255), 0x76f3_89e5_c2d2_461a),
-  ] as [([UInt8], UInt64)])
+  @Test(
+    arguments: [
+      ([], 0x0000_0000_0000_0000),
+      ([0x00], 0x2f8f_8133_2528_2497),
+      ([0x61], 0x5204_8fd6_a286_bcdd),
+      (Array(1...8), 0x8f3e_3eac_5c22_5cb6),
+      (Array(1...9), 0x1ccc_7cb7_73c3_1421),
+      ([UInt8](repeating: 0, count: 64), 0x996a_6f81_c4ab_9047),
+      (Array(0...254), 0x3524_05c7_6e97_615f),
+      (Array(0...255), 0x76f3_89e5_c2d2_461a),
+    ] as [([UInt8], UInt64)])
   func vectors(bytes: [UInt8], expected: UInt64) {
     #expect(Checksum.of(bytes.span.bytes) == expected)
   }

@@ -54,9 +54,10 @@ import TraceFormat
     #expect(NamePattern(pattern).matches(name) == matches)
   }
 
-  @Test(arguments: [
-    ("3", 3, 3), ("2..5", 2, 5), ("2..", 2, nil), ("..5", 0, 5), ("0..0", 0, 0),
-  ] as [(String, Int, Int?)])
+  @Test(
+    arguments: [
+      ("3", 3, 3), ("2..5", 2, 5), ("2..", 2, nil), ("..5", 0, 5), ("0..0", 0, 0),
+    ] as [(String, Int, Int?)])
   func ranges(text: String, first: Int, last: Int?) throws {
     let range = try #require(IndexRange(parsing: text))
     #expect(range.first == first)

@@ -71,7 +71,8 @@ import TraceFormat
     BrokenRule(
       name: "body longer than the file", changes: [0x19: 2], chunk: header,
       expected: .chunkExceedsFile(.header, offset: 0, needed: 671, available: 576)),
-    BrokenRule(name: "reserved byte", changes: [0x20: 1], chunk: header, expected: .nonzeroPadding(.header, offset: 0x20)),
+    BrokenRule(
+      name: "reserved byte", changes: [0x20: 1], chunk: header, expected: .nonzeroPadding(.header, offset: 0x20)),
     BrokenRule(
       name: "no producer", changes: [0x40: 0], chunk: header,
       expected: .invalidField(.header, offset: 64, field: "producer", expected: "UTF-8 text", found: "none")),
@@ -91,7 +92,8 @@ import TraceFormat
         .header, offset: 0x8D, field: "field name", expected: "one after zim", found: "precision")),
     BrokenRule(
       name: "fewer fields than the body has", changes: [0x0C: 1], chunk: header,
-      expected: .invalidField(.header, offset: 12, field: "number of fields", expected: "all of the body's", found: "1")),
+      expected: .invalidField(.header, offset: 12, field: "number of fields", expected: "all of the body's", found: "1")
+    ),
     BrokenRule(
       name: "more fields than the body has", changes: [0x0C: 3], chunk: header,
       expected: .invalidField(
@@ -162,7 +164,8 @@ import TraceFormat
     BrokenRule(
       name: "index outside the file", changes: [0x209: 0xFF], chunk: tail,
       expected: .invalidField(
-        .tail, offset: 0x200, field: "offset of the index", expected: "a multiple of 64 from 192 to 448", found: "65408")),
+        .tail, offset: 0x200, field: "offset of the index", expected: "a multiple of 64 from 192 to 448", found: "65408"
+      )),
     BrokenRule(
       name: "index offset that is no multiple of 64", changes: [0x208: 0x81], chunk: tail,
       expected: .invalidField(
@@ -236,7 +239,8 @@ import TraceFormat
     #expect(traceSummary.recordCount == 1)
     let values = TraceFixture.values(trace)
     #expect(values == [1])
-    #expect(traceSummary.problems.contains { if case .recordedTwice(TraceFixture.key, _, _) = $0 { true } else { false } })
+    #expect(
+      traceSummary.problems.contains { if case .recordedTwice(TraceFixture.key, _, _) = $0 { true } else { false } })
   }
 
   /// Seeded changes of several bytes at once, checksums repaired half of the time; nothing may trap.

@@ -58,10 +58,11 @@ import TraceFormat
     #expect(end == nil)
   }
 
-  @Test(arguments: [
-    (0x0000, 0.0), (0x8000, -0.0), (0x3C00, 1.0), (0xC100, -2.5), (0x0001, 0x1p-24), (0x7BFF, 65504),
-    (0x7C00, .infinity), (0xFC00, -.infinity),
-  ] as [(UInt16, Double)])
+  @Test(
+    arguments: [
+      (0x0000, 0.0), (0x8000, -0.0), (0x3C00, 1.0), (0xC100, -2.5), (0x0001, 0x1p-24), (0x7BFF, 65504),
+      (0x7C00, .infinity), (0xFC00, -.infinity),
+    ] as [(UInt16, Double)])
   func halfPrecision(bits: UInt16, value: Double) {
     let payload = [bits]
     #expect(ElementType.float16.load(payload.span.bytes, at: 0).bitPattern == value.bitPattern)
@@ -81,7 +82,9 @@ import TraceFormat
     var keys: [RecordKey] = []
     for position in 0..<3 {
       for site in Site.all(quantized: true) {
-        for layer in site.scope == .layer ? [0, 1] : [nil] { keys.append(RecordKey(site, layer: layer, position: position)) }
+        for layer in site.scope == .layer ? [0, 1] : [nil] {
+          keys.append(RecordKey(site, layer: layer, position: position))
+        }
       }
       keys.append(RecordKey(TensorName("zz.mine"), layer: 1, position: position))
     }
@@ -99,7 +102,9 @@ import TraceFormat
     var found: [RecordKey] = []
     while let key = trace.next() {
       found.append(key)
-      let text = try trace.withRecord(key) { String(decoding: $0.payload.byteArray(0..<$0.payload.byteCount), as: UTF8.self) }
+      let text = try trace.withRecord(key) {
+        String(decoding: $0.payload.byteArray(0..<$0.payload.byteCount), as: UTF8.self)
+      }
       #expect(text == key.description)
     }
     #expect(found == keys)

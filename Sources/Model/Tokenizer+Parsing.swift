@@ -45,6 +45,8 @@ public enum TokenizerError: Error, Equatable, Sendable {
   case tooFewEntries(expected: Int, found: Int, offset: Int)
   /// An entry's length is negative.
   case negativeLength(entry: Int, offset: Int, found: Int)
+  /// The vocabulary is too small to hold BOS, token 1, which every text begins with.
+  case beginningOutsideVocabulary(vocabularySize: Int)
   /// A byte of the text has no token in a vocabulary this small.
   case byteOutsideVocabulary(byte: UInt8, vocabularySize: Int)
 }
@@ -61,6 +63,8 @@ extension TokenizerError: CustomStringConvertible {
       "expected \(expected) tokens as in the model's vocabulary, found \(found): the file ends at offset \(offset)"
     case .negativeLength(let entry, let offset, let found):
       "length of token \(entry) at offset \(offset): expected 0 or more, found \(found)"
+    case .beginningOutsideVocabulary(let size):
+      "token \(Tokenizer.beginning) is outside the vocabulary of \(size)"
     case .byteOutsideVocabulary(let byte, let size):
       "byte \(byte) of the prompt would be token \(Int(byte) + Tokenizer.byteOffset), "
         + "which is outside the vocabulary of \(size)"

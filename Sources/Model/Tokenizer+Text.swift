@@ -8,6 +8,7 @@ extension Tokenizer {
   ///
   /// - Complexity: O(n^2) comparisons of small integers, O(n) look-ups.
   public func encode(_ text: [UInt8]) throws(TokenizerError) -> [Int] {
+    guard pieces.count > Self.beginning else { throw .beginningOutsideVocabulary(vocabularySize: pieces.count) }
     var ids = [Self.beginning]
     if !text.isEmpty { ids += try chunkTokens([UInt8(ascii: " ")]) }
     var start = 0

@@ -63,7 +63,8 @@ extension FuzzedReaders {
       try require(size <= 258, "a vocabulary of \(size) has a token for every byte: \(error)")
       return
     }
-    try require(text.isEmpty == (tokens == [Tokenizer.beginning]), "only no text is BOS alone: \(tokens)")
+    try require(!tokens.isEmpty, "every text has tokens")
+    try require(!text.isEmpty || tokens == [Tokenizer.beginning], "no text is BOS alone: \(tokens)")
     guard size > Tokenizer.beginning else { return }
     try require(tokens.allSatisfy { (0..<size).contains($0) }, "tokens are in the vocabulary: \(tokens)")
     for (left, right) in zip(tokens, tokens.dropFirst()) {

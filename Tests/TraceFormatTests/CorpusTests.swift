@@ -1,0 +1,42 @@
+import Foundation
+import Testing
+import TestSupport
+
+/// The seed files of the fuzz targets go through the same functions in every test run.
+@Suite struct CorpusTests {
+  private static let folder = BuiltProgram.repository.appendingPathComponent("Tests/Fuzz/corpus")
+
+  private func bytes(_ name: String) throws -> [UInt8] {
+    try [UInt8](Data(contentsOf: Self.folder.appendingPathComponent(name)))
+  }
+
+  @Test(arguments: ["v0.trace", "v1.trace", "v2.trace"])
+  func wholeTracesAreAccepted(name: String) throws {
+    #expect(try FuzzedReaders.trace(bytes("trace/\(name)")) == .accepted)
+  }
+
+  @Test(arguments: ["v0-cut.trace", "v1-cut.trace", "v2-cut.trace"])
+  func cutTracesAreNot(name: String) throws {
+    #expect(try FuzzedReaders.trace(bytes("trace/\(name)")) != .accepted)
+  }
+
+  @Test(arguments: ["v0.bin", "v1.bin", "v2.bin"])
+  func wholeCheckpointsAreAccepted(name: String) throws {
+    #expect(try FuzzedReaders.checkpoint(bytes("checkpoint/\(name)")) == .accepted)
+  }
+
+  @Test(arguments: ["v0-cut.bin", "v1-cut.bin", "v2-cut.bin"])
+  func cutCheckpointsAreNot(name: String) throws {
+    #expect(try FuzzedReaders.checkpoint(bytes("checkpoint/\(name)")) != .accepted)
+  }
+
+  @Test(arguments: [("whole.bin", true), ("cut.bin", false)])
+  func tokenizers(name: String, isWhole: Bool) throws {
+    #expect((try FuzzedReaders.tokenizer(bytes("tokenizer/\(name)")) == .accepted) == isWhole)
+  }
+
+  /// A vocabulary without BOS once made encoding trap.
+  @Test func aVocabularyOfOneTokenDoesNotTrap() throws {
+    _ = try FuzzedReaders.tokenizer(bytes("tokenizer/one-token.bin"))
+  }
+}

@@ -107,6 +107,30 @@ public struct BuiltProgram: Sendable {
       standardOutput: collected.output.bytes, standardError: collected.errors.bytes)
   }
 
+  #if os(Linux)
+    /// Runs the program, without its output, and watches how much memory it holds itself, mapped files apart.
+    ///
+    /// - Returns: the greatest value seen, in bytes.
+    public func peakAnonymousMemory(_ arguments: [String], cwd: URL) throws -> Int {
+      let process = Process()
+      process.executableURL = url
+      process.arguments = arguments
+      process.currentDirectoryURL = cwd
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      var peak = 0
+      while process.isRunning {
+        let status = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+        let kilobytes = line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+        peak = max(peak, kilobytes * 1024)
+        usleep(500)
+      }
+      return peak
+    }
+  #endif
+
   /// Finds a program and runs it.
   public static func run(
     _ name: String, _ arguments: [String], stdin: [UInt8] = [], cwd: URL? = nil, environment: [String: String] = [:]

@@ -1,0 +1,82 @@
+#if os(Linux)
+  import Foundation
+  import TestSupport
+  import Testing
+  import TraceFormat
+
+  /// A run of ten times the length needs no more anonymous memory than the model's own cache and the index: the
+  /// programs hold neither the trace they write nor those they read.
+  ///
+  /// Anonymous memory is what a process itself holds, mapped files apart; Linux shows it in `/proc`.
+  @Suite(.serialized) struct MemoryTests {
+    static let short = 40
+    static let long = 400
+    /// Bytes of allocator and runtime that may differ between two runs of one program.
+    static let slack = 2_000_000
+
+    static let model: TemporaryFolder? = try? makeModel()
+
+    static func makeModel() throws -> TemporaryFolder {
+      let folder = try TemporaryFolder()
+      let outcome = try BuiltProgram.run(
+        "llama2-synthesize", ["tiny", "--seq-len", "\(long)", "-o", "model.bin"], cwd: folder.url)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      for positions in [short, long] {
+        let tokens = sampleTokens(count: positions, vocabularySize: 320).map(String.init).joined(separator: ",")
+        for name in ["a", "b"] {
+          // The second differs in its seeded bits from the first, so that no comparison can stop at equal bytes.
+          let precision = name == "a" ? "f32" : "f64"
+          let outcome = try BuiltProgram.run(
+            "tracedump",
+            ["model.bin", "--tokens", tokens, "--precision", precision, "-o", "\(name)\(positions).trace"],
+            cwd: folder.url)
+          #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+      }
+      return folder
+    }
+
+    @Test(arguments: ["tracedump", "llama2-reference"])
+    func writing(program: String) throws {
+      let folder = try #require(Self.model)
+      let peaks = try [Self.short, Self.long].map { positions in
+        let tokens = sampleTokens(count: positions, vocabularySize: 320).map(String.init).joined(separator: ",")
+        return try BuiltProgram(program).peakAnonymousMemory(
+          ["model.bin", "--tokens", tokens, "-o", "out.trace"], cwd: folder.url)
+      }
+      // The cache of keys and values of 3 layers with 2 heads of 8 elements, and one row of attention for 6 heads.
+      let modelGrowth = (Self.long - Self.short) * (3 * 2 * 16 + 6) * 4
+      try expectBounded(peaks, growth: modelGrowth + 64 * recordGrowth(folder), folder)
+    }
+
+    @Test(arguments: [["a", "b"], ["a", "a"]])
+    func comparing(names: [String]) throws {
+      let folder = try #require(Self.model)
+      let peaks = try [Self.short, Self.long].map { positions in
+        try BuiltProgram("tracediff").peakAnonymousMemory(names.map { "\($0)\(positions).trace" }, cwd: folder.url)
+      }
+      try expectBounded(peaks, growth: 2 * 64 * recordGrowth(folder), folder)
+    }
+
+    @Test func inspecting() throws {
+      let folder = try #require(Self.model)
+      let peaks = try [Self.short, Self.long].map {
+        try BuiltProgram("tracediff").peakAnonymousMemory(["inspect", "a\($0).trace"], cwd: folder.url)
+      }
+      try expectBounded(peaks, growth: 64 * recordGrowth(folder), folder)
+    }
+
+    private func recordGrowth(_ folder: TemporaryFolder) throws -> Int {
+      try TraceFile(path: folder.path("a\(Self.long).trace")).recordCount
+        - TraceFile(path: folder.path("a\(Self.short).trace")).recordCount
+    }
+
+    private func expectBounded(_ peaks: [Int], growth: Int, _ folder: TemporaryFolder) throws {
+      let bytes = try TraceFile(path: folder.path("a\(Self.long).trace")).byteCount
+      // A program that held the trace would need several times what is allowed, so this check can fail.
+      #expect(bytes > 4 * (growth + Self.slack))
+      #expect(peaks.allSatisfy { $0 > 0 })
+      #expect(peaks[1] - peaks[0] <= growth + Self.slack, "peaks \(peaks), allowed growth \(growth)")
+    }
+  }
+#endif

@@ -25,12 +25,14 @@ let package = Package(
     .target(name: "TraceFormat", swiftSettings: settings),
     .target(name: "Model", dependencies: ["TraceFormat"], swiftSettings: settings),
     .target(name: "TraceComparison", dependencies: ["TraceFormat"], swiftSettings: settings),
+    .target(
+      name: "Explanation", dependencies: ["Model", "TraceComparison", "TraceFormat"], swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
     .target(name: "ToolSupport", dependencies: ["TraceFormat"], swiftSettings: settings),
     .executableTarget(
       name: "TraceDump", dependencies: ["Model", "ToolSupport", "TraceFormat"], swiftSettings: settings),
     .executableTarget(
-      name: "tracediff", dependencies: ["TraceComparison", "ToolSupport", "TraceFormat"],
+      name: "tracediff", dependencies: ["Explanation", "Model", "TraceComparison", "ToolSupport", "TraceFormat"],
       swiftSettings: settings),
     .executableTarget(
       name: "Synthesize", dependencies: ["Synthesis", "Model", "ToolSupport", "TraceFormat"],

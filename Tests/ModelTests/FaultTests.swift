@@ -31,10 +31,10 @@ import TraceFormat
       let actual = record(FaultyOperations(fault, quantized: run.isQuantized), model)
       #expect(expected.order == actual.order)
       let changed = changes(expected, actual)
-      let first = changed.first?.site
+      let first = changed.first?.name.site
       #expect(first.map(fault.sites.contains) == true, "\(fault) first changes \(first?.rawValue ?? "nothing")")
       for site in fault.sites {
-        #expect(changed.contains { $0.site == site }, "\(fault) does not change \(site.rawValue)")
+        #expect(changed.contains { $0.name.site == site }, "\(fault) does not change \(site.rawValue)")
       }
     }
   }
@@ -74,7 +74,7 @@ import TraceFormat
     let second = try #require(Fault.named("final-norm-missing"))
     let both = record(FaultyOperations([first, second]), model)
     let one = record(FaultyOperations(first), model)
-    #expect(Set(changes(one, both).map(\.site)) == [.finalNorm, .logits])
+    #expect(Set(changes(one, both).compactMap(\.name.site)) == [.finalNorm, .logits])
   }
 
   private func record<Ops: Operations>(_ operations: Ops, _ model: borrowing Checkpoint, positions: Int = positions)

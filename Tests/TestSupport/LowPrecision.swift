@@ -28,7 +28,7 @@ package enum LowFormat: String, CaseIterable, Sendable {
     let pattern = x.bitPattern
     let half: UInt32 = 1 << (bits - 1)
     let odd = (pattern >> bits) & 1
-    return Float(bitPattern: (pattern + half - 1 + odd) >> bits << bits)
+    return Float(bitPattern: ((pattern + half - 1 + odd) >> bits) << bits)
   }
 }
 
@@ -168,5 +168,5 @@ package struct LowPrecisionOperations: Operations {
 func estimatedReciprocalRoot(_ x: Float) -> Float {
   let exact = 1 / x.squareRoot()
   let dropped = Float.significandBitCount - 11
-  return Float(bitPattern: exact.bitPattern >> dropped << dropped)
+  return Float(bitPattern: (exact.bitPattern >> dropped) << dropped)
 }

@@ -97,14 +97,10 @@ extension Fault {
     short("product-wo-last-column-dropped", at: .outputProjection, when: hasWholeGroups) { $0 - 1 },
     short("product-logits-last-column-dropped", at: .logits, when: hasWholeGroups) { $0 - 1 },
     short("product-w1-last-16-columns-dropped", at: .gateProjection, when: hasWholeGroups) { max($0 - 16, 0) },
-    // Four or eight columns at a time, without a loop for the rest.
-    short("product-w2-tail-of-4-dropped", at: .downProjection, when: { !$0.isQuantized && $0.sizes.hiddenDim % 4 != 0 })
-    { $0 / 4 * 4 },
-    short("product-w2-tail-of-8-dropped", at: .downProjection, when: { !$0.isQuantized && $0.sizes.hiddenDim % 8 != 0 })
-    { $0 / 8 * 8 },
-    short("product-w2-tail-of-16-dropped", at: .downProjection, when: {
-      !$0.isQuantized && $0.sizes.hiddenDim % 16 != 0
-    }) { $0 / 16 * 16 },
+    // So many columns at a time, without a loop for the rest.
+    short("product-w2-tail-of-4-dropped", at: .downProjection, when: hasTail(of: 4)) { $0 / 4 * 4 },
+    short("product-w2-tail-of-8-dropped", at: .downProjection, when: hasTail(of: 8)) { $0 / 8 * 8 },
+    short("product-w2-tail-of-16-dropped", at: .downProjection, when: hasTail(of: 16)) { $0 / 16 * 16 },
     lastGroup("product-wq-last-group-dropped", at: .queryProjection),
     lastGroup("product-w2-last-group-dropped", at: .downProjection),
   ]
@@ -112,6 +108,10 @@ extension Fault {
   /// Columns behind the last whole group do not count in int8, so nothing is lost with them.
   private static let hasWholeGroups: @Sendable (RunShape) -> Bool = {
     $0.sizes.dim % ($0.groupSize ?? 1) == 0
+  }
+
+  private static func hasTail(of width: Int) -> @Sendable (RunShape) -> Bool {
+    { !$0.isQuantized && $0.sizes.hiddenDim % width != 0 }
   }
 
   private static func short(

@@ -68,9 +68,10 @@ extension Fault {
       default: values(s.xb.row(0))
       }
     let groups = x.count / groupSize
-    let scale = scales((0..<groups).map { group in
-      x[(group * groupSize)..<((group + 1) * groupSize)].map(abs).max() ?? 0
-    })
+    let scale = scales(
+      (0..<groups).map { group in
+        x[(group * groupSize)..<((group + 1) * groupSize)].map(abs).max() ?? 0
+      })
     let quantized = x.indices.map { i -> Int8 in
       guard i / groupSize < groups, scale[i / groupSize] > 0 else { return 0 }
       let quotient = x[i] / scale[i / groupSize]

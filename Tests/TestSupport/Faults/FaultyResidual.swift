@@ -7,7 +7,8 @@ extension Fault {
 
   /// A residual connection as a formula of x and the buffers.
   private static func residual(
-    _ id: String, _ cause: String, at site: Site, when condition: @escaping @Sendable (RunShape) -> Bool = { _ in true },
+    _ id: String, _ cause: String, at site: Site,
+    when condition: @escaping @Sendable (RunShape) -> Bool = { _ in true },
     _ branch: @escaping @Sendable (borrowing ForwardState<Float>) -> [Float]
   ) -> Fault {
     Fault(id, cause: cause, at: [site], when: condition) { _, s, _ in s[site] = sum(s[site], branch(s)) }

@@ -21,7 +21,8 @@ enum ProductInput {
   /// The input of a product's site, from the buffers as they are now.
   init(_ site: Site, _ s: borrowing ForwardState<Float>, quantized: Bool) {
     if quantized {
-      self = site == .downProjection
+      self =
+        site == .downProjection
         ? .int8(values(s.hq.row(0)), scales: values(s.hs.row(0)))
         : .int8(values(s.xq.row(0)), scales: values(s.xs.row(0)))
     } else {

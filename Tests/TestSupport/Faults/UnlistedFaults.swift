@@ -93,24 +93,25 @@ extension Fault {
       }
     },
     // A base that grows from head to head.
-    rotated("rope-base-per-head") { vector, position, sizes in
+    rotated("rope-base-per-head", when: { $0.sizes.keyValueHeadCount > 1 && $0.sizes.headSize > 2 }) {
+      vector, position, sizes in
       turned(vector) { i in
         let base = 10000 * Float(1 + i / sizes.headSize)
         return Float(position) * frequency(i % sizes.headSize, of: sizes.headSize, base: base)
       }
-    } when: { $0.sizes.keyValueHeadCount > 1 && $0.sizes.headSize > 2 },
+    },
     rotated("rope-position-interpolation") { vector, position, sizes in
       turned(vector) { 0.25 * Float(position) * frequency($0 % sizes.headSize, of: sizes.headSize) }
     },
-    rotated("rope-half-of-each-head") { vector, position, sizes in
+    rotated("rope-half-of-each-head", when: { $0.sizes.headSize % 4 == 0 }) { vector, position, sizes in
       let result = turned(vector) { Float(position) * frequency($0 % sizes.headSize, of: sizes.headSize) }
       return vector.indices.map { $0 % sizes.headSize < sizes.headSize / 2 ? result[$0] : vector[$0] }
-    } when: { $0.sizes.headSize % 4 == 0 },
+    },
   ]
 
   private static func rotated(
-    _ id: String, _ compute: @escaping @Sendable (_ vector: [Float], _ position: Int, _ sizes: Configuration) -> [Float],
-    when condition: @escaping @Sendable (RunShape) -> Bool = { _ in true }
+    _ id: String, when condition: @escaping @Sendable (RunShape) -> Bool = { _ in true },
+    _ compute: @escaping @Sendable (_ vector: [Float], _ position: Int, _ sizes: Configuration) -> [Float]
   ) -> Fault {
     Fault(id, cause: nil, at: [.queryRotation, .keyRotation], when: condition) { step, s, model in
       s[step.site] = compute(s[step.site], step.position, model.configuration)

@@ -18,12 +18,13 @@ extension Fault {
 
   /// Mistakes in RoPE.
   static let rotations: [Fault] = [
-    rotation("rope-split-half", "rope.split-half", splitHalves),
-    rotation("rope-split-half-keys", "rope.split-half", at: [.keyRotation], splitHalves),
-    rotation("rope-base-500000", "rope.base") { vector, position, sizes in
+    rotation("rope-split-half", "rope.split-half", when: hasSeveralPairs, splitHalves),
+    rotation(
+      "rope-split-half-keys", "rope.split-half", at: [.keyRotation], when: hasSeveralPairs, splitHalves),
+    rotation("rope-base-500000", "rope.base", when: hasSeveralPairs) { vector, position, sizes in
       turned(vector) { Float(position) * frequency($0 % sizes.headSize, of: sizes.headSize, base: 500_000) }
     },
-    rotation("rope-base-1000", "rope.base") { vector, position, sizes in
+    rotation("rope-base-1000", "rope.base", when: hasSeveralPairs) { vector, position, sizes in
       turned(vector) { Float(position) * frequency($0 % sizes.headSize, of: sizes.headSize, base: 1000) }
     },
     rotation("rope-global-index", "rope.global-index", when: { $0.sizes.headCount > 1 }) { vector, position, sizes in
@@ -82,6 +83,9 @@ extension Fault {
       s[.attention] = weightedSums(s[.attentionWeights], cache, sizes)
     },
   ]
+
+  /// The first pair turns by the position, whatever the base is.
+  private static let hasSeveralPairs: @Sendable (RunShape) -> Bool = { $0.sizes.headSize > 2 }
 
   private static let splitHalves: Rotation = { vector, position, sizes in
     let half = sizes.headSize / 2

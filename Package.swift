@@ -39,7 +39,7 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "TestSupport",
-      dependencies: ["TraceFormat", "Model", "TraceComparison", "Synthesis"],
+      dependencies: ["TraceFormat", "Model", "TraceComparison", "Explanation", "Synthesis"],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "TraceFormatTests", dependencies: ["TraceFormat", "TestSupport"], swiftSettings: settings),
@@ -50,6 +50,13 @@ let package = Package(
       name: "TraceComparisonTests",
       dependencies: ["TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "ExplanationTests",
+      dependencies: ["Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "Recall", dependencies: ["Explanation", "TraceFormat", "Model", "TestSupport"],
+      path: "Benchmarks/Recall", swiftSettings: settings),
     .testTarget(
       name: "ToolTests",
       dependencies: ["ToolSupport", "TraceFormat", "Model", "Synthesis", "TestSupport"],

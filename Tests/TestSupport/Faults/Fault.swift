@@ -42,7 +42,7 @@ package struct Fault: Sendable, CustomStringConvertible {
   /// The catalogue: mistakes that an explanation should name.
   package static let all: [Fault] =
     embeddings + norms + products + rotations + scores + softmaxes + attentions + residuals + feedForwards
-    + quantizations
+    + quantizations + rarer.filter { $0.causeID != nil }
 
   /// The fault of the catalogue, or outside it, with an id.
   package static func named(_ id: String) -> Fault? { (all + unlisted).first { $0.id == id } }

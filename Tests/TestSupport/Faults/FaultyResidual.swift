@@ -20,10 +20,10 @@ extension Fault {
     Fault("residual-attn-missing", cause: "residual.missing", at: [attention]) { _, _, _ in },
     Fault("residual-ffn-missing", cause: "residual.missing", at: [feedForward]) { _, _, _ in },
     // The branch alone.
-    Fault("residual-attn-replaces-x", cause: "residual.missing", at: [attention]) { _, s, _ in
+    Fault("residual-attn-replaces-x", cause: "residual.branch-only", at: [attention]) { _, s, _ in
       s[attention] = values(s.xb2.row(0))
     },
-    Fault("residual-ffn-replaces-x", cause: "residual.missing", at: [feedForward]) { _, s, _ in
+    Fault("residual-ffn-replaces-x", cause: "residual.branch-only", at: [feedForward]) { _, s, _ in
       s[feedForward] = values(s.xb.row(0))
     },
     Fault("residual-attn-doubled", cause: "residual.doubled", at: [attention]) { _, s, _ in

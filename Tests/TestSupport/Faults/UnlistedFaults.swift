@@ -3,12 +3,15 @@ import TraceFormat
 
 extension Fault {
   /// Mistakes outside the catalogue: an explanation should find their place and give them no name.
-  package static let unlisted: [Fault] = unlistedPointwise + unlistedAttention + unlistedProducts
+  package static let unlisted: [Fault] = rarer.filter { $0.causeID == nil }
+
+  /// Rarer mistakes, most of which no catalogue holds.
+  static let rarer: [Fault] = unlistedPointwise + unlistedAttention + unlistedProducts
 
   private static func unlisted(
-    _ id: String, at site: Site, when condition: @escaping @Sendable (RunShape) -> Bool = { _ in true },
-    _ compute: @escaping Computation
-  ) -> Fault { Fault(id, cause: nil, at: [site], when: condition, compute) }
+    _ id: String, cause: String? = nil, at site: Site,
+    when condition: @escaping @Sendable (RunShape) -> Bool = { _ in true }, _ compute: @escaping Computation
+  ) -> Fault { Fault(id, cause: cause, at: [site], when: condition, compute) }
 
   /// A change of the right result.
   private static func changed(
@@ -51,7 +54,7 @@ extension Fault {
       let mean = x.map(abs).reduce(0, +) / Float(x.count)
       s[.ffnNorm] = scaled(x, 1 / (mean + 1e-5), normWeight(of: .ffnNorm, layer: step.layer, model))
     },
-    unlisted("residual-attn-halved", at: .attentionResidual) { _, s, _ in
+    unlisted("residual-attn-halved", cause: "residual.scaled", at: .attentionResidual) { _, s, _ in
       s[.attentionResidual] = zip(values(s.x.row(0)), values(s.xb2.row(0))).map { $0 + 0.5 * $1 }
     },
     changed("three-elements-zeroed", at: .ffnNorm) { result, step, _ in
@@ -71,7 +74,7 @@ extension Fault {
         return exponentials.map { $0 / sum }
       }
     },
-    unlisted("softmax-base-two", at: .attentionWeights) { step, s, _ in
+    unlisted("softmax-base-two", cause: "softmax.base-two", at: .attentionWeights) { step, s, _ in
       s[.attentionWeights] = eachHead(s[.attentionWeights], headSize: step.position + 1) { scores in
         let largest = scores.max() ?? 0
         let powers = scores.map { powerOfTwo($0 - largest) }
@@ -100,7 +103,7 @@ extension Fault {
         return Float(position) * frequency(i % sizes.headSize, of: sizes.headSize, base: base)
       }
     },
-    rotated("rope-position-interpolation") { vector, position, sizes in
+    rotated("rope-position-interpolation", cause: "rope.position-scaled") { vector, position, sizes in
       turned(vector) { 0.25 * Float(position) * frequency($0 % sizes.headSize, of: sizes.headSize) }
     },
     rotated("rope-half-of-each-head", when: { $0.sizes.headSize % 4 == 0 }) { vector, position, sizes in
@@ -110,10 +113,10 @@ extension Fault {
   ]
 
   private static func rotated(
-    _ id: String, when condition: @escaping @Sendable (RunShape) -> Bool = { _ in true },
+    _ id: String, cause: String? = nil, when condition: @escaping @Sendable (RunShape) -> Bool = { _ in true },
     _ compute: @escaping @Sendable (_ vector: [Float], _ position: Int, _ sizes: Configuration) -> [Float]
   ) -> Fault {
-    Fault(id, cause: nil, at: [.queryRotation, .keyRotation], when: condition) { step, s, model in
+    Fault(id, cause: cause, at: [.queryRotation, .keyRotation], when: condition) { step, s, model in
       s[step.site] = compute(s[step.site], step.position, model.configuration)
     }
   }

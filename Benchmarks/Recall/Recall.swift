@@ -106,7 +106,9 @@ enum Recall {
       if isNamed { named += 1 }
       if isMisnamed {
         misnamed += 1
-        print("    misnamed: \(first) + \(second): \(explanation.faults.map { "\($0.site.rawValue) \($0.causes.map(\.id))" })")
+        print(
+          "    misnamed: \(first) + \(second): \(explanation.faults.map { "\($0.site.rawValue) \($0.causes.map(\.id))" })"
+        )
       }
     }
     print(

@@ -15,7 +15,9 @@ package struct Estimate: Sendable {
   }
 
   /// Zeros, with room for bounds.
-  init(zeros count: Int) { self.init([Double](repeating: 0, count: count), errors: [Double](repeating: 0, count: count)) }
+  init(zeros count: Int) {
+    self.init([Double](repeating: 0, count: count), errors: [Double](repeating: 0, count: count))
+  }
 
   /// Number of elements.
   package var count: Int { values.count }
@@ -41,6 +43,8 @@ package struct Estimate: Sendable {
       error += errors[index] * errors[index]
       size += values[index] * values[index]
     }
-    return !(error.isFinite && error <= size / 4) && error > 0
+    // Bounds of underflow alone are narrow whatever they bound, zeros included.
+    let narrow = 1e-60 * Double(count)
+    return !(error.isFinite && error <= max(size / 4, narrow))
   }
 }

@@ -50,7 +50,9 @@ struct Evidence {
       (
         "equal to the layer before's record",
         { context in
-          context.layer.flatMap { $0 > 0 ? context.recorded(context.site, layer: $0 - 1, position: context.position) : nil }
+          context.layer.flatMap {
+            $0 > 0 ? context.recorded(context.site, layer: $0 - 1, position: context.position) : nil
+          }
         }
       ),
     ]
@@ -118,7 +120,9 @@ struct Evidence {
   var lines: [String] {
     var lines = equal.map(\.description)
     if isMultiple, let multiples {
-      let (low, high) = (Catalogue.roundedToDigits(multiples.lowerBound, 5), Catalogue.roundedToDigits(multiples.upperBound, 5))
+      let (low, high) = (
+        Catalogue.roundedToDigits(multiples.lowerBound, 5), Catalogue.roundedToDigits(multiples.upperBound, 5)
+      )
       lines.append(
         low == high
           ? "a constant multiple of the expected tensor: \(low) times, in every record"
@@ -133,7 +137,9 @@ struct Evidence {
         "right in other elements: only elements \(Catalogue.rangesText(elements.sorted())) of \(shape.count) are wrong")
     }
     if distances.count == 1, let distance = distances.first {
-      lines.append("right elsewhere: only the weight of \(distance == 0 ? "the current position" : "the position \(distance) before") is wrong")
+      lines.append(
+        "right elsewhere: only the weight of \(distance == 0 ? "the current position" : "the position \(distance) before") is wrong"
+      )
     }
     return lines
   }

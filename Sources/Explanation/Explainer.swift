@@ -17,7 +17,8 @@ package struct Explainer {
     let header = tensors.trace.header
     try Self.check(header, model)
     let precision = header[text: .precision]
-    let isQuantized = model.groupSize != nil && precision != RunPlan.Precision.float64.rawValue
+    let isQuantized =
+      model.groupSize != nil && precision != RunPlan.Precision.float64.rawValue
       && precision != RunPlan.Precision.float32.rawValue
     let epsilon = header[real: .normEpsilon] ?? Constants.normEpsilon
     let base = header[real: .ropeBase] ?? Constants.ropeBase
@@ -28,7 +29,8 @@ package struct Explainer {
     result.tokens = tensors.trace.tokens
     result.headSize = model.configuration.headSize
     if epsilon != Constants.normEpsilon {
-      result.notes.append("RMSNorm is replayed with the trace's epsilon \(epsilon), not llama2.c's \(Constants.normEpsilon)")
+      result.notes.append(
+        "RMSNorm is replayed with the trace's epsilon \(epsilon), not llama2.c's \(Constants.normEpsilon)")
     }
     if base != Constants.ropeBase {
       result.notes.append("RoPE is replayed with the trace's base \(base), not llama2.c's \(Constants.ropeBase)")

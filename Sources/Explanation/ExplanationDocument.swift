@@ -36,10 +36,12 @@ package struct ExplanationDocument {
   package init(problem: String, path: String, modelPath: String) {
     fields = [
       ("schema", .string("tracediff.explain/1")), ("verdict", .string(Explanation.Verdict.unchecked.rawValue)),
-      ("exit_status", .integer(2)), ("summary", .string(problem)), ("trace", .string(path)), ("model", .string(modelPath)),
+      ("exit_status", .integer(2)), ("summary", .string(problem)), ("trace", .string(path)),
+      ("model", .string(modelPath)),
       ("checked", .object([("records", .integer(0)), ("elements", .integer(0))])), ("unchecked", .array([])),
       ("unchecked_count", .integer(0)), ("worst_ratio", .number(0)), ("worst", .null), ("first", .null),
-      ("faults", .array([])), ("fault_count", .integer(0)), ("sites", .array([])), ("problems", .array([.string(problem)])),
+      ("faults", .array([])), ("fault_count", .integer(0)), ("sites", .array([])),
+      ("problems", .array([.string(problem)])),
       ("problem_count", .integer(1)), ("notes", .array([])),
     ]
   }

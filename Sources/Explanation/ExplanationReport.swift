@@ -38,16 +38,21 @@ package struct ExplanationReport {
   private func block(_ fault: Explanation.Fault, _ number: Int) -> [String] {
     let operation = fault.site.operation(quantized: false)
     let word = fault.precision == nil ? "Fault" : "Lower precision"
-    var lines = ["\(word) \(number): \(fault.site.rawValue) (\(operation.kind.rawValue)), first at \(Self.place(fault.first.key))"]
+    var lines = [
+      "\(word) \(number): \(fault.site.rawValue) (\(operation.kind.rawValue)), first at \(Self.place(fault.first.key))"
+    ]
     if let cause = fault.causes.first {
       lines.append("  cause       \(cause.title)")
       lines += fault.causes.dropFirst().map { "  or          \($0.title) [\($0.id)]" }
       let which = fault.causes.count > 1 ? "each reproduces" : "reproduces"
-      lines.append("  evidence    \(which) all \(fault.records) of \(Self.records(fault.records)) to within rounding [\(cause.id)]")
+      lines.append(
+        "  evidence    \(which) all \(fault.records) of \(Self.records(fault.records)) to within rounding [\(cause.id)]"
+      )
       lines.append("  expected    \(operation.kind.formula)")
       if let formula = cause.formula { lines.append("  found       \(formula)") }
     } else if let precision = fault.precision {
-      lines.append("  cause       explained by \(precision): reproduces all \(fault.records) of \(Self.records(fault.records))")
+      lines.append(
+        "  cause       explained by \(precision): reproduces all \(fault.records) of \(Self.records(fault.records))")
       lines.append("  expected    float32: \(operation.kind.formula)")
     } else {
       lines.append("  cause       none of the known mistakes reproduces it")
@@ -103,13 +108,16 @@ package struct ExplanationReport {
       lines[0] +=
         "; largest honest ratio \(NumberText.rounded(worst.judgement.ratio, digits: 3)) at \(worst.key)"
     }
-    lines.append("  site            records   faulty  largest honest ratio   honest records up to 0.001, 0.01, 0.1, 0.5, 1 of their bound")
+    lines.append(
+      "  site            records   faulty  largest honest ratio   honest records up to 0.001, 0.01, 0.1, 0.5, 1 of their bound"
+    )
     for site in Site.allCases {
       guard let summary = explanation.sites[site] else { continue }
       let faulty = explanation.faults.first { $0.site == site }?.records ?? 0
       let ratio = summary.worst.map { NumberText.rounded($0.judgement.ratio, digits: 3) } ?? "-"
       lines.append(
-        "  " + site.rawValue + padded(String(summary.records), to: 23 - site.rawValue.count) + padded(String(faulty), to: 9)
+        "  " + site.rawValue + padded(String(summary.records), to: 23 - site.rawValue.count)
+          + padded(String(faulty), to: 9)
           + padded(ratio, to: 22) + "  " + summary.distribution.map { padded(String($0), to: 8) }.joined())
     }
     return lines
@@ -126,7 +134,9 @@ package struct ExplanationReport {
     for entry in explanation.unchecked.prefix(Self.listingLimit) {
       let layers = entry.layers.isEmpty ? "" : ", layers \(rangesText(entry.layers.sorted()))"
       let positions = entry.positions
-      let span = positions.count == 1 ? "position \(positions.lowerBound)" : "positions \(positions.lowerBound)..\(positions.upperBound)"
+      let span =
+        positions.count == 1
+        ? "position \(positions.lowerBound)" : "positions \(positions.lowerBound)..\(positions.upperBound)"
       lines.append("  \(entry.name.text)\(layers), \(span): \(entry.records) records: \(entry.reason)")
     }
     if explanation.unchecked.count > Self.listingLimit {
@@ -137,8 +147,10 @@ package struct ExplanationReport {
 
   private var problems: [String] {
     guard !explanation.problems.isEmpty else { return [] }
-    return ["Problems: \(explanation.problems.count)"] + explanation.problems.prefix(Self.listingLimit).map { "  \($0)" }
-      + (explanation.problems.count > Self.listingLimit ? ["  ... \(explanation.problems.count - Self.listingLimit) more"] : [])
+    return ["Problems: \(explanation.problems.count)"]
+      + explanation.problems.prefix(Self.listingLimit).map { "  \($0)" }
+      + (explanation.problems.count > Self.listingLimit
+        ? ["  ... \(explanation.problems.count - Self.listingLimit) more"] : [])
   }
 
   private var notes: [String] {
@@ -151,11 +163,13 @@ extension Explanation {
   package var headline: String {
     switch verdict {
     case .rounding:
-      let worst = worst.map { "; the largest error is \(NumberText.rounded($0.judgement.ratio, digits: 3)) of its bound" } ?? ""
+      let worst =
+        worst.map { "; the largest error is \(NumberText.rounded($0.judgement.ratio, digits: 3)) of its bound" } ?? ""
       return "rounding: all \(checkedRecords) checked records are explained by float32 rounding\(worst)\(uncheckedText)"
     case .precision:
       let first = faults[0]
-      return "precision: \(first.site.rawValue) is explained by \(first.precision ?? "")\(moreText(faults.count - 1))\(uncheckedText)"
+      return
+        "precision: \(first.site.rawValue) is explained by \(first.precision ?? "")\(moreText(faults.count - 1))\(uncheckedText)"
     case .fault:
       let real = faults.filter { $0.precision == nil }
       let first = real[0]

@@ -74,7 +74,8 @@ struct PrecisionHypothesis: Sendable {
       }
     }
     if context.operation.kind == .rmsNorm {
-      result.append(PrecisionHypothesis(name: "an approximate reciprocal square root") { factor($0, 0..<$0.expected.count) })
+      result.append(
+        PrecisionHypothesis(name: "an approximate reciprocal square root") { factor($0, 0..<$0.expected.count) })
     }
     if context.operation.kind == .softmax {
       result.append(

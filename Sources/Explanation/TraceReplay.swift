@@ -145,7 +145,8 @@ struct TraceReplay {
     return concurrentMap(positions.count) { row -> [Estimate?] in
       guard isKnown[row] else { return [nil] }
       return [
-        self.model.replay(operation, layer: step.layer, position: positions.lowerBound + row, inputs[row].values,
+        self.model.replay(
+          operation, layer: step.layer, position: positions.lowerBound + row, inputs[row].values,
           cache: inputs[row].cache)
       ]
     }.map { $0[0] }

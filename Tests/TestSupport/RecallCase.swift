@@ -106,11 +106,16 @@ package struct RecallOutcome: Sendable {
   init(_ fault: Fault, _ explanation: Explanation, changes: (key: RecordKey, size: Double)?) {
     self.fault = fault
     let found = explanation.faults
-    let names = found.map { "\($0.site.rawValue): \($0.causes.map(\.id).joined(separator: "|"))\($0.precision ?? "") \($0.evidence.joined(separator: "; "))" }
-    description = "first \(found.first.map { "\($0.first.key)" } ?? "none"); changed \(changes.map { "\($0.key) by \($0.size)" } ?? "nothing"); \(names.joined(separator: ", "))"
-    ratio = fault.sites.compactMap { site in
-      explanation.faults.first { $0.site == site }?.first.judgement.ratio ?? explanation.sites[site]?.worst?.judgement.ratio
-    }.max() ?? 0
+    let names = found.map {
+      "\($0.site.rawValue): \($0.causes.map(\.id).joined(separator: "|"))\($0.precision ?? "") \($0.evidence.joined(separator: "; "))"
+    }
+    description =
+      "first \(found.first.map { "\($0.first.key)" } ?? "none"); changed \(changes.map { "\($0.key) by \($0.size)" } ?? "nothing"); \(names.joined(separator: ", "))"
+    ratio =
+      fault.sites.compactMap { site in
+        explanation.faults.first { $0.site == site }?.first.judgement.ratio
+          ?? explanation.sites[site]?.worst?.judgement.ratio
+      }.max() ?? 0
     let isElsewhere = found.contains { !fault.sites.contains($0.site) }
     guard let first = found.first, !isElsewhere else {
       // What moves a record by more than any rounding at these lengths must be found.
@@ -118,7 +123,10 @@ package struct RecallOutcome: Sendable {
       result = isElsewhere || !isSmall ? .missed : .invisible
       return
     }
-    guard let changes, first.first.key == changes.key || (changes.key < first.first.key && changes.size < 1e-5) else {
+    guard let changes,
+      Self.isSamePlace(first.first.key, changes.key, fault)
+        || (changes.key < first.first.key && changes.size < 1e-5)
+    else {
       result = .missed
       return
     }
@@ -130,5 +138,15 @@ package struct RecallOutcome: Sendable {
     } else {
       result = .misnamed
     }
+  }
+
+  /// Whether a place is the fault's. Scales are recorded behind the values that were made with them; a wrong scale shows in
+  /// both, and is a fault of the scale.
+  private static func isSamePlace(_ found: RecordKey, _ changed: RecordKey, _ fault: Fault) -> Bool {
+    if found == changed { return true }
+    return found.layer == changed.layer && found.position == changed.position
+      && [found, changed].allSatisfy { key in
+        key.name.site.map { fault.sites.contains($0) && $0.isQuantizedOnly } ?? false
+      }
   }
 }

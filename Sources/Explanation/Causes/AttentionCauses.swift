@@ -13,13 +13,16 @@ extension Catalogue {
       for head in 0..<context.sizes.headCount {
         for t in 0..<length {
           weights.values[head * length + t] = context.inputs[0].values[head * length + length - 1]
-          if !weights.isExact { weights.errors[head * length + t] = context.inputs[0].error(head * length + length - 1) }
+          if !weights.isExact {
+            weights.errors[head * length + t] = context.inputs[0].error(head * length + length - 1)
+          }
         }
       }
       return attend(context, weights: weights)
     },
     Cause(
-      "attention.not-cleared", "the output is not cleared: the sum is added onto what the buffer held", at: [.weightedSum]
+      "attention.not-cleared", "the output is not cleared: the sum is added onto what the buffer held",
+      at: [.weightedSum]
     ) { context in leftovers(context) },
     Cause("attention.keys-for-values", "keys are summed instead of values", at: [.weightedSum]) { context in
       rows(context, .keyRotation).map { attend(context, values: $0) }
@@ -45,7 +48,9 @@ extension Catalogue {
       "buffer.one-head", "one head's buffer is shared by all: every head uses one head's weights", at: [.weightedSum]
     ) { _ in
       [
-        Hypothesis("the last head's weights") { context in attend(context, weights: shared(context, context.sizes.headCount - 1)) },
+        Hypothesis("the last head's weights") { context in
+          attend(context, weights: shared(context, context.sizes.headCount - 1))
+        },
         Hypothesis("the first head's weights") { context in attend(context, weights: shared(context, 0)) },
         Hypothesis("the output of one head in every head's place") { context in oneHead(context) },
       ]
@@ -66,12 +71,8 @@ extension Catalogue {
       }
     },
     Cause("cache.other-layer", "another layer's cache", at: [.weightedSum]) { context in
-      otherLayers(context).map { other in
-        Hypothesis(other.description) { context in
-          guard let layer = other.layer(context), layer != context.layer, let rows = layerRows(context, layer)
-          else { return nil }
-          return attend(context, values: rows)
-        }
+      otherLayerRows(context).map { other in
+        Hypothesis(other.description) { context in other.rows(context).map { attend(context, values: $0) } }
       }
     },
     Cause("rope.on-values", "the cached values are rotated as keys are", at: [.weightedSum]) { context in

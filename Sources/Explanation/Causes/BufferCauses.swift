@@ -4,14 +4,10 @@ import TraceFormat
 // Mistakes in what a buffer holds; several operations share them.
 extension Catalogue {
   /// Outputs of which some elements hold what was there before.
-  static let stale: [Cause] = SiteOperation.Kind.allCases.filter { ![.scores, .softmax].contains($0) }.map { kind in
-    let id =
-      switch kind {
-      case .product: "product.stale-rows"
-      case .swiglu: "swiglu.stale"
-      default: "\(kind).stale"
-      }
-    return Cause(id, "some of the output's elements are stale", at: [kind]) { context in
+  static let stale: [Cause] = [
+    (SiteOperation.Kind.product, "product.stale-rows"), (.swiglu, "swiglu.stale"), (.weightedSum, "attention.stale"),
+  ].map { kind, id in
+    Cause(id, "some of the output's elements are stale", at: [kind]) { context in
       sources(context).compactMap { source in
         guard let places = stalePlaces(context, source) else { return nil }
         return Hypothesis("\(places) \(source.description)") { context in staleMix(context, source) }
@@ -35,6 +31,7 @@ extension Catalogue {
         return context.recorded(context.site, layer: layer - 1, position: context.position)
       },
       BufferSource(description: "hold what the buffer held before") { context in previousContent(context) },
+      BufferSource(description: "hold what is right for the position before") { context in resultBefore(context) },
       BufferSource(description: "are zero") { context in
         Estimate([Double](repeating: 0, count: context.expected.count))
       },
@@ -52,14 +49,25 @@ extension Catalogue {
       let element = Judgement.Element(actual, result.values[i], result.error(i), context.actual.type)
       if element.passes {
         kept += 1
-      } else if before.values[i] == actual {
-        result.values[i] = actual
-        result.errors[i] = 0
+      } else if Judgement.Element(actual, before.values[i], before.error(i), context.actual.type).passes {
+        result.values[i] = before.values[i]
+        result.errors[i] = before.error(i)
         replaced += 1
       }
     }
-    // Where every element is another's, that is another mistake; where few are right by chance, it proves nothing.
-    return replaced > 0 && kept >= result.count / 4 ? result : nil
+    return replaced > 0 && replaced + kept == result.count ? result : nil
+  }
+
+  /// What a product should have given at the position before, whether or not that was recorded.
+  private static func resultBefore(_ context: CauseContext) -> Estimate? {
+    guard context.operation.kind == .product else { return nil }
+    guard context.position > 0 else { return Estimate([Double](repeating: 0, count: context.expected.count)) }
+    let inputs = context.operation.inputs.compactMap {
+      context.recorded($0.site, layer: context.layer, position: context.position - 1)
+    }
+    guard inputs.count == context.operation.inputs.count, let own = context.operation.weight else { return nil }
+    let weights = context.replay.matrix(own, layer: context.layer ?? 0)
+    return fullProduct(context, weights, context.replay.activation(inputs))
   }
 
   private static func stalePlaces(_ context: CauseContext, _ source: BufferSource) -> String? {
@@ -70,9 +78,10 @@ extension Catalogue {
 
   /// Sums added onto what the buffer held before.
   static func leftovers(_ context: CauseContext) -> [Hypothesis] {
-    let terms = context.operation.kind == .product ? context.replay.activation(context.inputs).count : context.position + 1
+    let terms =
+      context.operation.kind == .product ? context.replay.activation(context.inputs).count : context.position + 1
     let gamma = Rounding.gamma(terms + 2)
-    return sources(context).dropLast().map { source in
+    return sources(context).prefix(3).map { source in
       let words = source.description.replacing("hold ", with: "")
       return Hypothesis(words) { context in
         guard let before = source.values(context), before.count >= context.expected.count else { return nil }

@@ -48,7 +48,7 @@ extension Catalogue {
         Array(context.cache.dropLast()) + [zeros(context)]
       },
       RowChoice(description: "the current position's row is still the position before's") { context in
-        guard let before = context.cache.dropLast().last else { return nil }
+        let before = context.cache.dropLast().last ?? zeros(context)
         return Array(context.cache.dropLast()) + [before]
       },
       RowChoice(description: "the first position's row is zero") { context in
@@ -90,5 +90,23 @@ extension Catalogue {
       let rest = Estimate([Double](repeating: 0, count: sizes.dim - part.count))
       return Estimate.joined([part, rest])
     }
+  }
+
+  /// Other layers' rows: one layer's, or what is left in one cache that all layers share.
+  static func otherLayerRows(_ context: CauseContext) -> [RowChoice] {
+    let single = otherLayers(context).map { other in
+      RowChoice(description: other.description) { context in
+        guard let layer = other.layer(context), layer != context.layer else { return nil }
+        return layerRows(context, layer)
+      }
+    }
+    let shared = RowChoice(description: "all layers share one cache: earlier positions hold the last layer's rows") {
+      context in
+      guard let own = context.cache.last,
+        let rows = layerRows(context, context.sizes.layerCount - 1)
+      else { return nil }
+      return Array(rows.dropLast()) + [own]
+    }
+    return single + [shared]
   }
 }

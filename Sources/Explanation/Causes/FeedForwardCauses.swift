@@ -17,14 +17,18 @@ extension Catalogue {
     Cause("swiglu.gelu-erf", "GELU (exact) instead of SiLU", formula: "gelu(g) * up", at: [.swiglu]) { context in
       activated(context, absolute: 8) { g in 0.5 * g * (1 + erf(g / 2.0.squareRoot())) }
     },
-    Cause("swiglu.gelu-sigmoid", "GELU (sigmoid approximation) instead of SiLU", formula: "g * sigmoid(1.702 g) * up", at: [.swiglu]) {
+    Cause(
+      "swiglu.gelu-sigmoid", "GELU (sigmoid approximation) instead of SiLU", formula: "g * sigmoid(1.702 g) * up",
+      at: [.swiglu]
+    ) {
       context in
       activated(context) { g in g / (1 + exp(-1.702 * g)) }
     },
     Cause("swiglu.relu", "ReLU instead of SiLU", formula: "max(g, 0) * up", at: [.swiglu]) { context in
       activated(context) { max($0, 0) }
     },
-    Cause("swiglu.exponent-sign", "the sign of the exponent is wrong", formula: "g / (1 + exp(g)) * up", at: [.swiglu]) {
+    Cause("swiglu.exponent-sign", "the sign of the exponent is wrong", formula: "g / (1 + exp(g)) * up", at: [.swiglu])
+    {
       context in
       activated(context) { $0 / (1 + exp($0)) }
     },
@@ -40,7 +44,8 @@ extension Catalogue {
     Cause("swiglu.tanh", "tanh instead of SiLU", formula: "tanh(g) * up", at: [.swiglu]) { context in
       activated(context) { tanh($0) }
     },
-    Cause("swiglu.squared-relu", "squared ReLU instead of SiLU", formula: "max(g, 0)^2 * up", at: [.swiglu]) { context in
+    Cause("swiglu.squared-relu", "squared ReLU instead of SiLU", formula: "max(g, 0)^2 * up", at: [.swiglu]) {
+      context in
       activated(context) { max($0, 0) * max($0, 0) }
     },
   ]
@@ -50,7 +55,8 @@ extension Catalogue {
     Cause("residual.missing", "the residual is missing: x stays as it was", formula: "x", at: [.residual]) { context in
       context.inputs[0]
     },
-    Cause("residual.branch-only", "x is replaced by the branch instead of added to", formula: "branch", at: [.residual]) {
+    Cause("residual.branch-only", "x is replaced by the branch instead of added to", formula: "branch", at: [.residual])
+    {
       context in
       context.inputs[1]
     },

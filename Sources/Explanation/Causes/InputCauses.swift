@@ -26,7 +26,8 @@ extension Catalogue {
         },
       ]
     },
-    Cause("embedding.scaled", "the embedding is multiplied by sqrt(dim)", formula: "sqrt(dim) * row", at: [.embedding]) {
+    Cause("embedding.scaled", "the embedding is multiplied by sqrt(dim)", formula: "sqrt(dim) * row", at: [.embedding])
+    {
       context in
       scaled(context.expected, by: Double(context.sizes.dim).squareRoot())
     },
@@ -49,13 +50,15 @@ extension Catalogue {
     Cause("quantize.truncated", "the quotient is truncated instead of rounded", at: [.quantizedValues]) { context in
       rounded(context) { $0.rounded(.towardZero) }
     },
-    Cause("quantize.floor", "the quotient is rounded down instead of to the nearest", at: [.quantizedValues]) { context in
+    Cause("quantize.floor", "the quotient is rounded down instead of to the nearest", at: [.quantizedValues]) {
+      context in
       rounded(context) { $0.rounded(.down) }
     },
     Cause("quantize.scale-128", "the scale is max / 128 instead of max / 127", at: [.quantizedScales]) { context in
       Replay.quantizationScales(context.inputs[0], groupSize: context.replay.groupSize, steps: 128)
     },
-    Cause("quantize.one-scale", "one scale of the whole tensor stands in every group", at: [.quantizedScales]) { context in
+    Cause("quantize.one-scale", "one scale of the whole tensor stands in every group", at: [.quantizedScales]) {
+      context in
       let own = Replay.quantizationScales(context.inputs[0], groupSize: context.replay.groupSize)
       guard let greatest = own.values.indices.max(by: { own.values[$0] < own.values[$1] }) else { return nil }
       return Estimate(
@@ -68,7 +71,8 @@ extension Catalogue {
         }
       }
     },
-    Cause("quantize.one-scale", "one scale of the whole tensor is used for every group", at: [.quantizedValues]) { context in
+    Cause("quantize.one-scale", "one scale of the whole tensor is used for every group", at: [.quantizedValues]) {
+      context in
       guard let greatest = context.inputs[1].values.max() else { return nil }
       let scales = Estimate([Double](repeating: greatest, count: context.inputs[1].count))
       return Replay.quantizedValues(context.inputs[0], scales: scales, groupSize: context.replay.groupSize)

@@ -6,7 +6,8 @@ extension Catalogue {
   static let norm: [Cause] = [
     Cause("norm.epsilon", "RMSNorm with another epsilon", at: [.rmsNorm]) { context in
       let found = solvedEpsilon(context).map { [$0] } ?? []
-      return ([0, 1e-6, 1e-8, 1e-12, 1e-5, 1e-4, 1e-3, 1e-2] + found).filter { $0 != context.replay.epsilon }.map { value in
+      return ([0, 1e-6, 1e-8, 1e-12, 1e-5, 1e-4, 1e-3, 1e-2] + found).filter { $0 != context.replay.epsilon }.map {
+        value in
         normHypothesis(value == 0 ? "no epsilon" : "epsilon \(value)") { $0.epsilon = value }
       }
     },
@@ -36,9 +37,19 @@ extension Catalogue {
       }
     },
     Cause("norm.weight-other-norm", "another norm's weight", at: [.rmsNorm]) { context in
-      [WeightName.attentionNorm, .ffnNorm, .finalNorm].filter { $0 != context.operation.weight }.map { weight in
-        Hypothesis(weight.rawValue) { context in
-          norm(context, weight: context.weights.vector(weight, layer: weight == .finalNorm ? 0 : context.layer ?? 0))
+      [WeightName.attentionNorm, .ffnNorm, .finalNorm].filter { $0 != context.operation.weight }.flatMap { weight in
+        if weight == .finalNorm || context.layer != nil {
+          return [
+            Hypothesis(weight.rawValue) { context in
+              norm(
+                context, weight: context.weights.vector(weight, layer: weight == .finalNorm ? 0 : context.layer ?? 0))
+            }
+          ]
+        }
+        return (0..<context.sizes.layerCount).map { layer in
+          Hypothesis("\(weight.rawValue) of layer \(layer)") { context in
+            norm(context, weight: context.weights.vector(weight, layer: layer))
+          }
         }
       }
     },
@@ -49,10 +60,13 @@ extension Catalogue {
       "norm.sum-for-mean", "the sum of squares is not divided by n", formula: "w * x / sqrt(sum(x^2) + epsilon)",
       at: [.rmsNorm]
     ) { _ in [normHypothesis { $0.usesSum = true }] },
-    Cause("norm.missing", "the norm is missing: its input comes out unchanged", formula: "x", at: [.rmsNorm]) { context in
+    Cause("norm.missing", "the norm is missing: its input comes out unchanged", formula: "x", at: [.rmsNorm]) {
+      context in
       context.inputs[0]
     },
-    Cause("norm.weight-only", "the input is multiplied by the weight but not normalised", formula: "w * x", at: [.rmsNorm]) {
+    Cause(
+      "norm.weight-only", "the input is multiplied by the weight but not normalised", formula: "w * x", at: [.rmsNorm]
+    ) {
       context in
       ownWeight(context).map { scaled(context.inputs[0], by: $0) }
     },
@@ -60,11 +74,14 @@ extension Catalogue {
       let own = context.inputs[0].values
       return Site.all(quantized: false).filter { context.sizes.length(of: $0, groupSize: nil) == context.sizes.dim }
         .flatMap { site in [0, -1].map { (site, $0) } }.compactMap { site, shift in
-          guard site.scope == .layer || shift == 0, let other = tensor(context, site, layersUp: shift), other.values != own
+          guard site.scope == .layer || shift == 0, let other = tensor(context, site, layersUp: shift),
+            other.values != own
           else { return nil }
           let name = shift == 0 ? site.rawValue : "\(site.rawValue) of the layer before"
           return Hypothesis("of \(name)") { context in
-            guard let input = tensor(context, site, layersUp: shift), let weight = ownWeight(context) else { return nil }
+            guard let input = tensor(context, site, layersUp: shift), let weight = ownWeight(context) else {
+              return nil
+            }
             return Replay.rmsNorm(input, weight: weight, context.replay.norm)
           }
         }

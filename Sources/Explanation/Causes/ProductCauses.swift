@@ -39,7 +39,7 @@ extension Catalogue {
     Cause("product.other-input", "the product of another tensor", at: [.product]) { context in otherInputs(context) },
     Cause("product.tail-dropped", "the last terms of each sum are dropped", at: [.product]) { context in
       let columns = context.replay.activation(context.inputs).count
-      return (1..<columns).prefix(64).map { dropped in
+      return (1...columns).prefix(64).map { dropped in
         Hypothesis("the last \(dropped) of \(columns)") { context in
           var x = context.replay.activation(context.inputs)
           for j in (columns - dropped)..<columns { x.values[j] = 0 }
@@ -47,11 +47,15 @@ extension Catalogue {
         }
       }
     },
-    Cause("product.not-cleared", "the output is not cleared: the sum is added onto what the buffer held", at: [.product]) {
+    Cause(
+      "product.not-cleared", "the output is not cleared: the sum is added onto what the buffer held", at: [.product]
+    ) {
       context in
       leftovers(context)
     },
-    Cause("product.weight-offset", "the weights are read at a shifted offset: the file's layout is misread", at: [.product]) {
+    Cause(
+      "product.weight-offset", "the weights are read at a shifted offset: the file's layout is misread", at: [.product]
+    ) {
       context in
       weightOffsets(context)
     },
@@ -68,14 +72,19 @@ extension Catalogue {
         }
       ]
     },
-    Cause("product.activation-scale-missing", "the activation's scales are missing", formula: "sum * w scale", at: [.product]) {
+    Cause(
+      "product.activation-scale-missing", "the activation's scales are missing", formula: "sum * w scale",
+      at: [.product]
+    ) {
       context in
       guard context.replay.isQuantized, context.inputs.count == 2 else { return nil }
       var x = context.inputs[0]
       for j in (context.inputs[1].count * context.replay.groupSize)..<x.count { x.values[j] = 0 }
       return productEstimate(context, x: x)
     },
-    Cause("product.scale-by-row", "the weights' scales are counted per row instead of over the flat matrix", at: [.product]) {
+    Cause(
+      "product.scale-by-row", "the weights' scales are counted per row instead of over the flat matrix", at: [.product]
+    ) {
       context in
       guard context.replay.isQuantized, let own = context.operation.weight else { return [] }
       let (rows, columns) = context.weights.shape(own)
@@ -86,7 +95,8 @@ extension Catalogue {
           return WeightSource(rows: rows, columns: columns) { i, buffer in
             weights.fillUnscaled(own, layer, i, &buffer)
             for j in 0..<columns {
-              buffer[j] = j / size < columns / size
+              buffer[j] =
+                j / size < columns / size
                 ? buffer[j] * weights.scale(own, layer, i * perRow + j / size) : 0
             }
           }
@@ -96,13 +106,15 @@ extension Catalogue {
   ]
 
   /// The product of the operation's input, or another vector, with its weights, or others.
-  static func productEstimate(_ context: CauseContext, _ weights: WeightSource? = nil, x: Estimate? = nil) -> Estimate? {
+  static func productEstimate(_ context: CauseContext, _ weights: WeightSource? = nil, x: Estimate? = nil) -> Estimate?
+  {
     guard let own = context.operation.weight else { return nil }
     let source = weights ?? context.replay.matrix(own, layer: context.layer ?? 0)
     let input = x ?? context.replay.activation(context.inputs)
     guard source.columns == input.count else { return nil }
-    let group = context.replay.productGroupSize
-    let batch = group.map { Replay.ProductBatch(quantized: [input], groupSize: $0) } ?? Replay.ProductBatch([input])
+    // Whoever misreads int8 weights may also have left out the integer sums: the float bound admits both.
+    let roundings = context.replay.isQuantized ? 2 : 0
+    let batch = Replay.ProductBatch([input], roundings: roundings)
     // A few rows tell most hypotheses wrong before the whole product is computed.
     let stride = max(1, source.rows / 4)
     for row in Swift.stride(from: 0, to: source.rows, by: stride) {
@@ -110,7 +122,7 @@ extension Catalogue {
       let element = Judgement.Element(context.actual.values[row], value[0], bound[0], context.actual.type)
       if !element.passes { return nil }
     }
-    return Replay.product([input], source, groupSize: group)[0]
+    return Replay.product([input], source, groupSize: nil, roundings: roundings)[0]
   }
 
   private static func productHypothesis(
@@ -154,7 +166,8 @@ extension Catalogue {
     let own = context.operation.inputs.map(\.site)
     return Site.all(quantized: false).flatMap { site in
       [(0, 0), (-1, 0), (0, -1)].compactMap { layers, positions -> Hypothesis? in
-        guard site.shape != .headsByPositions, let whole = context.sizes.length(of: site, groupSize: nil), whole >= length,
+        guard site.shape != .headsByPositions, let whole = context.sizes.length(of: site, groupSize: nil),
+          whole >= length,
           positions != 0 || !own.contains(site), site.scope == .layer || layers == 0, site != context.site
         else { return nil }
         let place = positions < 0 ? " of the position before" : layers < 0 ? " of the layer before" : ""

@@ -48,6 +48,11 @@ extension Catalogue {
         rotationHypothesis(limit == 1 ? "one head" : "\(limit) heads") { $0.headLimit = limit }
       }
     },
+    Cause("rope.partial", "only the first elements of each head are rotated", at: [.rotation]) { context in
+      (1..<(context.sizes.headSize / 2)).map { limit in
+        rotationHypothesis("\(2 * limit) of \(context.sizes.headSize)") { $0.pairLimit = limit }
+      }
+    },
     Cause("rope.position-scaled", "the position is scaled, as position interpolation does", at: [.rotation]) { _ in
       [0.5, 0.25, 0.125, 2, 4].map { factor in rotationHypothesis("by \(factor)") { $0.positionScale = factor } }
     },

@@ -4,7 +4,8 @@ import TraceFormat
 extension Catalogue {
   /// Mistakes in attention scores.
   static let scores: [Cause] = [
-    Cause("scores.unscaled", "the scores are not divided by sqrt(head_size)", formula: "q . k", at: [.scores]) { context in
+    Cause("scores.unscaled", "the scores are not divided by sqrt(head_size)", formula: "q . k", at: [.scores]) {
+      context in
       scores(context, divisor: 1)
     },
     Cause("scores.scaled-by-other", "the scores are scaled by another dimension", at: [.scores]) { context in
@@ -21,7 +22,8 @@ extension Catalogue {
         Hypothesis("divided by \(name)") { scores($0, divisor: divisor) }
       }
     },
-    Cause("scores.scaled-twice", "the scores are scaled twice", formula: "q . k / head_size", at: [.scores]) { context in
+    Cause("scores.scaled-twice", "the scores are scaled twice", formula: "q . k / head_size", at: [.scores]) {
+      context in
       scores(context, divisor: Double(context.sizes.headSize))
     },
     Cause("scores.before-rope", "tensors from before RoPE are used", at: [.scores]) { _ in
@@ -71,13 +73,8 @@ extension Catalogue {
       }
     },
     Cause("cache.other-layer", "another layer's cache", at: [.scores]) { context in
-      otherLayers(context).map { other in
-        Hypothesis(other.description) { context in
-          guard let layer = other.layer(context), layer != context.layer,
-            let rows = layerRows(context, layer)
-          else { return nil }
-          return scores(context, keys: rows)
-        }
+      otherLayerRows(context).map { other in
+        Hypothesis(other.description) { context in other.rows(context).map { scores(context, keys: $0) } }
       }
     },
     Cause("scores.mask", "the causal mask is off by one", at: [.scores]) { _ in
@@ -143,13 +140,14 @@ extension Catalogue {
 
   private static func masked(_ context: CauseContext, last count: Int) -> Estimate? {
     let length = context.position + 1
-    guard count <= length else { return nil }
     var result = context.expected
     for head in 0..<context.sizes.headCount {
-      for t in (length - count)..<length {
+      // A mask that would cover everything may spare the first position.
+      for t in max(0, length - count)..<length {
         let index = head * length + t
         // Minus infinity, or a large negative number that stands for it.
         let found = context.actual.values[index]
+        if found > -1e4 && t == 0 && length > 1 { continue }
         result.values[index] = found <= -1e4 ? found : -.infinity
         result.errors[index] = 0
       }

@@ -7,11 +7,13 @@ extension Catalogue {
   static let softmax: [Cause] = [
     Cause("softmax.too-few", "softmax leaves the last entry out", at: [.softmax]) { _ in
       [
-        Hypothesis("it stays a raw score") { softmaxOfFirst($0) { context, head in
-          let length = context.position + 1
-          let index = head * length + length - 1
-          return (context.inputs[0].values[index], context.inputs[0].error(index))
-        } },
+        Hypothesis("it stays a raw score") {
+          softmaxOfFirst($0) { context, head in
+            let length = context.position + 1
+            let index = head * length + length - 1
+            return (context.inputs[0].values[index], context.inputs[0].error(index))
+          }
+        },
         Hypothesis("it becomes 0") { softmaxOfFirst($0) { _, _ in (0, 0) } },
       ]
     },
@@ -73,12 +75,12 @@ extension Catalogue {
     _ context: CauseContext, last: (CauseContext, Int) -> (value: Double, error: Double)
   ) -> Estimate? {
     let length = context.position + 1
-    guard length > 1 else { return nil }
     return Estimate.joined(
       (0..<context.sizes.headCount).map { head in
         let row = context.inputs[0].slice((head * length)..<(head * length + length - 1))
         let (value, error) = last(context, head)
-        return Estimate.joined([Replay.softmax(row), Estimate([value], errors: [error])])
+        let rest = length > 1 ? [Replay.softmax(row)] : []
+        return Estimate.joined(rest + [Estimate([value], errors: [error])])
       })
   }
 

@@ -17,13 +17,15 @@ extension Replay {
     /// A batch of float vectors.
     ///
     /// Bound, n terms: gamma_{n+1} sum abs(w) abs(x) + eta (2n + sum abs(w) + sum abs(x)), and abs(w) times what x carries.
-    init(_ vectors: [Estimate]) {
+    ///
+    /// - Parameter roundings: what each term was rounded before its product, as a dequantized weight is.
+    init(_ vectors: [Estimate], roundings: Int = 0) {
       columns = vectors.first?.count ?? 0
       groupSize = nil
       groupGamma = 0
       x = [Lanes](repeating: Lanes(repeating: 0), count: columns)
       slack = x
-      let gamma = Rounding.gamma(columns + 1)
+      let gamma = Rounding.gamma(columns + 1 + roundings)
       for (lane, vector) in vectors.enumerated() {
         var total = 0.0
         for j in 0..<columns {
@@ -99,13 +101,21 @@ extension Replay {
   }
 
   /// Products of any number of vectors with one matrix, on all processors. A vector that is nil gives nil.
-  static func product(_ vectors: [Estimate?], _ weights: WeightSource, groupSize: Int?) -> [Estimate?] {
+  ///
+  /// - Parameters:
+  ///   - groupSize: of a product of quantized vectors, taken group by group; nil for float sums.
+  ///   - roundings: what each term of a float sum was rounded before.
+  static func product(
+    _ vectors: [Estimate?], _ weights: WeightSource, groupSize: Int?, roundings: Int = 0
+  ) -> [Estimate?] {
     var results = [Estimate?](repeating: nil, count: vectors.count)
     let known = vectors.indices.filter { vectors[$0] != nil }
     for start in stride(from: 0, to: known.count, by: ProductBatch.capacity) {
       let places = known[start..<min(start + ProductBatch.capacity, known.count)]
       let inputs = places.compactMap { vectors[$0] }
-      let batch = groupSize.map { ProductBatch(quantized: inputs, groupSize: $0) } ?? ProductBatch(inputs)
+      let batch =
+        groupSize.map { ProductBatch(quantized: inputs, groupSize: $0) }
+        ?? ProductBatch(inputs, roundings: roundings)
       let parts = max(1, min(64, weights.rows * weights.columns / 16384))
       let outputs = concurrentMap(parts) { part in
         batch.product(weights, rows: (weights.rows * part / parts)..<(weights.rows * (part + 1) / parts))

@@ -39,6 +39,8 @@ extension Replay {
     var isInverse = false
     /// Only this many heads are rotated; nil is all.
     var headLimit: Int?
+    /// Only this many pairs of each head are rotated; nil is all.
+    var pairLimit: Int?
   }
 
   /// RoPE: each pair (v0, v1) turned by the angle a = position * base^(-d / head_size). Shape: whole heads.
@@ -52,7 +54,7 @@ extension Replay {
     let heads = min(v.count / headSize, recipe.headLimit ?? Int.max)
     let place = (Double(position) + recipe.offset) * recipe.positionScale
     for head in 0..<heads {
-      for pair in 0..<(headSize / 2) {
+      for pair in 0..<min(headSize / 2, recipe.pairLimit ?? Int.max) {
         let start = head * headSize
         let (i, j) =
           switch recipe.pairing {

@@ -106,7 +106,8 @@ extension Fault {
     rotated("rope-position-interpolation", cause: "rope.position-scaled") { vector, position, sizes in
       turned(vector) { 0.25 * Float(position) * frequency($0 % sizes.headSize, of: sizes.headSize) }
     },
-    rotated("rope-half-of-each-head", when: { $0.sizes.headSize % 4 == 0 }) { vector, position, sizes in
+    rotated("rope-half-of-each-head", cause: "rope.partial", when: { $0.sizes.headSize % 4 == 0 }) {
+      vector, position, sizes in
       let result = turned(vector) { Float(position) * frequency($0 % sizes.headSize, of: sizes.headSize) }
       return vector.indices.map { $0 % sizes.headSize < sizes.headSize / 2 ? result[$0] : vector[$0] }
     },

@@ -79,10 +79,10 @@ lint: | swift-toolchain
 
 # The tests run the programs in bin/ and the C program's variants in build/.
 test-debug: all test-programs
-	LLAMA2_BIN=$(CURDIR)/bin swift test --scratch-path .build
+	WERROR=1 LLAMA2_BIN=$(CURDIR)/bin swift test --scratch-path .build
 
 test-release: all test-programs
-	LLAMA2_BIN=$(CURDIR)/bin swift test -c release --scratch-path .build
+	WERROR=1 LLAMA2_BIN=$(CURDIR)/bin swift test -c release --scratch-path .build
 
 .PHONY: test-programs
 test-programs: $(BUILD)/reference-sanitized $(BUILD)/port-example

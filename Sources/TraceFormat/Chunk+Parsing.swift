@@ -7,6 +7,7 @@ struct TokenChunk {
 
   /// Reads and checks everything but the checksum.
   init(_ file: RawSpan, at offset: Int) throws(TraceError) {
+    try requireKind(file, ChunkLayout.token, at: offset)
     let head = ChunkLayout.tokenHead
     let bodyLength = file.integer(at: offset + ChunkLayout.bodyLengthField, as: UInt64.self)
     extent = try ChunkExtent(.token, in: file, at: offset, headLength: head, bodyLength: bodyLength)
@@ -43,6 +44,7 @@ struct RecordChunk {
     func invalid(_ field: String, _ expected: String, _ found: String) -> TraceError {
       .invalidField(.record, offset: offset, field: field, expected: expected, found: found)
     }
+    try requireKind(file, ChunkLayout.record, at: offset)
     let nameLength = Int(file.integer(at: offset + 6, as: UInt16.self))
     guard (1...255).contains(nameLength) else { throw invalid("length of the name", "1 to 255", "\(nameLength)") }
     let head = ChunkLayout.recordHead(nameLength: nameLength)
@@ -76,6 +78,13 @@ struct RecordChunk {
     key = RecordKey(TensorName(text), layer: layer < 0 ? nil : Int(layer), position: position)
     self.elementType = elementType
     self.shape = shape
+  }
+}
+
+private func requireKind(_ file: RawSpan, _ kind: [UInt8], at offset: Int) throws(TraceError) {
+  let found = file.byteArray(offset..<(offset + 4))
+  guard found == kind else {
+    throw .unexpectedChunk(offset: offset, expected: String(decoding: kind, as: UTF8.self), found: found)
   }
 }
 

@@ -4,11 +4,7 @@ import Testing
 import TestSupport
 import TraceFormat
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import PlatformLibc
 
 /// Killing a writer at any moment loses no complete record.
 @Suite struct KilledWriterTests {

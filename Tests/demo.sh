@@ -7,7 +7,9 @@ rm -rf "$folder"
 mkdir -p "$folder"
 tokens=1,17,203,45,99,120,31,260
 
-say() { printf '\n\033[1m%s\033[0m\n' "$1"; }
+# Bold on a terminal, plain in a file.
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold= plain=; fi
+say() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
 
 say '1. A synthetic model: 3 layers, 6 heads, 2 key and value heads'
 bin/llama2-synthesize tiny -o "$folder/tiny.bin"

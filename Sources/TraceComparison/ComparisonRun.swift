@@ -12,8 +12,16 @@ struct ComparisonRun {
   /// The first position that is no longer compared.
   private let end: Int
   private var tokenless: Set<Side> = []
+  /// Where in the verdict's lists the unmatched records of a name stand.
+  private var groups: [GroupKey: Int] = [:]
   private var nonFinite = (records: 0, first: RecordKey?.none)
   private var mixedTypes = (records: 0, first: RecordKey?.none)
+
+  private struct GroupKey: Hashable {
+    var side: Side
+    var name: TensorName
+    var reason: UnmatchedRecord.Reason
+  }
 
   init(
     _ comparison: Comparison, _ expected: borrowing some TensorSource & ~Copyable,
@@ -66,6 +74,7 @@ struct ComparisonRun {
     do throws(TraceError) {
       while let key = try source.next() {
         names.insert(key.name)
+        verdict.held[side, default: HeldRange()].add(key)
         guard key.position < end, comparison.filter.wants(key) else { continue }
         if source.tokens[key.position] == nil { takeMissingToken(source, side, position: key.position) }
         return key
@@ -94,6 +103,13 @@ struct ComparisonRun {
     let reason = UnmatchedRecord.Reason(lacking: key, header: header, isDamaged: lacksByDamage)
     let record = UnmatchedRecord(key: key, reason: reason)
     verdict.unmatchedReasons[side, default: [:]][reason, default: 0] += 1
+    let group = GroupKey(side: side, name: key.name, reason: reason)
+    let place = groups[group] ?? verdict.unmatchedGroups[side, default: []].count
+    if groups[group] == nil {
+      groups[group] = place
+      verdict.unmatchedGroups[side, default: []].append(UnmatchedGroup(record))
+    }
+    verdict.unmatchedGroups[side, default: []][place].add(key)
     switch side {
     case .expected: verdict.unmatchedExpected.append(record)
     case .actual: verdict.unmatchedActual.append(record)
@@ -169,7 +185,7 @@ struct ComparisonRun {
       mixedTypes.records += 1
       mixedTypes.first = mixedTypes.first ?? finding.key
     }
-    verdict.differingRecords += 1
+    if result.isEqualInOtherType { verdict.equalInOtherTypeRecords += 1 } else { verdict.differingRecords += 1 }
     // Where only the dtype differs, a later difference in value is what the reader looks for.
     if verdict.firstDifference.map({ $0.comparison.differing == 0 && result.differing > 0 }) ?? true {
       verdict.firstDifference = finding
@@ -180,6 +196,8 @@ struct ComparisonRun {
     }
     verdict.smallestRtol =
       if let overall = verdict.smallestRtol, let own = result.smallestRtol { max(overall, own) } else { nil }
+    verdict.smallestUlp =
+      if let overall = verdict.smallestUlp, let own = result.smallestUlp { max(overall, own) } else { nil }
     if verdict.worst.map({ Self.isWorse(result, than: $0.comparison) }) ?? true { verdict.worst = finding }
   }
 
@@ -198,10 +216,14 @@ struct ComparisonRun {
     func isUnused(_ pattern: NamePattern) -> Bool { !names.contains { pattern.matches($0.text) } }
     if verdict.headers.conflicts.isEmpty {
       verdict.unusedPatterns = (comparison.filter.names ?? []).filter(isUnused)
-      let overrides = comparison.tolerance.rtolOverrides + comparison.tolerance.atolOverrides
-      for override in overrides where isUnused(override.pattern) {
-        verdict.notes.append("the tolerance for \(override.pattern.text) applies to no tensor of these traces")
+      verdict.unusedRtolPatterns = comparison.tolerance.rtolOverrides.map(\.pattern).filter(isUnused)
+      verdict.unusedAtolPatterns = comparison.tolerance.atolOverrides.map(\.pattern).filter(isUnused)
+      for pattern in verdict.unusedRtolPatterns + verdict.unusedAtolPatterns {
+        verdict.notes.append("the tolerance for \(pattern.text) applies to no tensor of these traces")
       }
+    }
+    if verdict.headers.fingerprintsDiffer, verdict.differingRecords > 0 {
+      verdict.notes.append("different weights give different values")
     }
     if let first = nonFinite.first {
       let records = count(nonFinite.records, "record")

@@ -22,6 +22,10 @@ enum ComparisonCommand {
   private static func compare(
     _ paths: (expected: String, actual: String), _ options: ComparisonOptions, tolerance: Tolerance
   ) throws -> ExitStatus {
+    if let jsonPath = options.jsonPath {
+      try Tool.requireApart(outputs: [jsonPath], inputs: [paths.expected, paths.actual])
+    }
+    let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
     var problems: [Verdict.Problem] = []
     var first = open(paths.expected, .expected, &problems)
     var second = open(paths.actual, .actual, &problems)
@@ -34,11 +38,16 @@ enum ComparisonCommand {
     let verdict = comparison.compare(&expected, &actual) { finding in
       if (divergences?.count ?? Int.max) < Listing<Finding>.capacity { divergences?.append(finding) }
     }
-    if let pattern = verdict.unusedPatterns.first {
-      throw UsageError("option '--only': no tensor of either trace matches '\(pattern.text)'")
+    let unused = [
+      ("--only", verdict.unusedPatterns), ("--rtol", verdict.unusedRtolPatterns),
+      ("--atol", verdict.unusedAtolPatterns),
+    ]
+    for (option, patterns) in unused {
+      guard let pattern = patterns.first else { continue }
+      throw UsageError("option '\(option)': no tensor of either trace matches '\(pattern.text)'")
     }
 
-    if options.jsonPath != "-" { try printReport(verdict, paths, options, comparison) }
+    if !isQuiet { try printReport(verdict, paths, options, comparison) }
     if let jsonPath = options.jsonPath {
       let document = VerdictDocument(
         verdict, expectedPath: paths.expected, actualPath: paths.actual, divergences: divergences)
@@ -91,10 +100,5 @@ enum ComparisonCommand {
 
 /// Opens a trace; what goes wrong names the file.
 func openTrace(_ path: String) throws(ToolError) -> TraceFile {
-  do {
-    return try TraceFile(path: path)
-  } catch {
-    if case .file(let error) = error { throw .failed(error.description) }
-    throw .failed("\(path): \(error)")
-  }
+  try Tool.naming(path) { () throws(TraceError) in try TraceFile(path: path) }
 }

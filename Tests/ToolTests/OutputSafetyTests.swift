@@ -39,6 +39,8 @@ import TraceFormat
     ["tracediff", "a.trace", "b.trace", "--json", "a.trace"],
     ["tracediff", "a.trace", "b.trace", "--json", "./b.trace"],
     ["tracediff", "inspect", "a.trace", "--json", "a.trace"],
+    ["tracediff", "explain", "a.trace", "--model", "m.bin", "--json", "link"],
+    ["tracediff", "explain", "a.trace", "--model", "m.bin", "--expected", "b.trace", "--json", "b.trace"],
     ["llama2-synthesize", "tiny", "-o", "s.bin", "-z", "./s.bin"],
     ["llama2-synthesize", "tiny", "-o", "s.bin", "-z", "s.bin.partial"],
   ])

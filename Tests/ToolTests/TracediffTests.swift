@@ -211,7 +211,10 @@ import TraceFormat
       ["text", "a.trace"],
       "text: not a trace but text: at offset 0 expected the magic 89 4c 32 54 52 43 0d 0a, found 6e 6f 74 20 61 20 74 72"
     ),
-    (["explain", "a.trace"], "this version has no command 'explain'; see --help"),
+    (
+      ["explain", "a.trace"],
+      "the trace's checkpoint is needed: --model CHECKPOINT; see tracediff explain --help"
+    ),
     (["inspect"], "one trace is needed, not 0; see tracediff inspect --help"),
     (["inspect", "a.trace", "--site", "zz"], "no tensor of a.trace matches 'zz'"),
     (

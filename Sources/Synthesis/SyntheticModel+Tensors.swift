@@ -1,4 +1,5 @@
 import Model
+import TraceFormat
 
 /// A part of a checkpoint file: the tensors of one name.
 enum Part: UInt64 {

@@ -816,10 +816,12 @@ static inline int tracefile_matrix(tracefile *trace, const char *site, int layer
 
 /* ---- Closing ---- */
 
-/* Frees the trace without completing it: PATH.partial stays, and everything in it is readable. */
+/* Frees the trace without completing it: PATH.partial stays, and everything in it is readable. Where nothing was written
+ * yet, PATH.partial is removed. */
 static inline void tracefile_abandon(tracefile *trace) {
     size_t i;
     if (!trace) return;
+    if (trace->file >= 0 && trace->partial && trace->offset == 0) (void)unlink(trace->partial);
     if (trace->file >= 0 && trace->file != STDOUT_FILENO) (void)close(trace->file);
     for (i = 0; i < trace->field_count; i++) free(trace->fields[i].bytes);
     for (i = 0; i < trace->name_count; i++) free(trace->names[i]);

@@ -19,6 +19,11 @@ bool tokenizer_open(struct tokenizer *tokenizer, const char *path, int vocab_siz
         if (!tokenizer->pieces) good = fail(failure, "%s: out of memory", path);
     }
     for (int i = 0; good && i < vocab_size; i++) {
+        if (offset == tokenizer->file.size) {
+            good = fail(failure, "%s: offset %zu: expected %d tokens as in the model's vocabulary, found %d", path, offset,
+                vocab_size, i);
+            break;
+        }
         if (offset > tokenizer->file.size || tokenizer->file.size - offset < 8) {
             good = fail(failure, "%s: offset %zu: token %d: expected 8 bytes of score and length, found the end of the "
                 "file at %zu", path, offset, i, tokenizer->file.size);

@@ -133,6 +133,7 @@ struct IndexChunk {
     var cursor = extent.bodyOffset
     let end = extent.bodyOffset + extent.bodyLength
     var names: [String] = []
+    var known: Set<String> = []
     for _ in 0..<file.integer(at: offset + 4, as: UInt32.self) {
       guard end - cursor >= 2 else { throw Self.invalidNames(cursor, "2 bytes of length", "\(end - cursor)") }
       let length = Int(file.integer(at: cursor, as: UInt16.self))
@@ -143,7 +144,9 @@ struct IndexChunk {
       guard TensorName.isValid(name) else {
         throw Self.invalidNames(cursor, "printable ASCII without , * ? =", String(decoding: name, as: UTF8.self))
       }
-      names.append(String(decoding: name, as: UTF8.self))
+      let text = String(decoding: name, as: UTF8.self)
+      guard known.insert(text).inserted else { throw Self.invalidNames(cursor, "each name once", "\(text) again") }
+      names.append(text)
       cursor += 2 + length
     }
     let padded = extent.bodyOffset + ChunkLayout.roundedUp(cursor - extent.bodyOffset, to: 8)

@@ -30,7 +30,8 @@ import TraceFormat
 
   static let cases = [
     Case(
-      testDescription: "a token's entry in a layer", entries: [Entry(offset: 128, name: .max, layer: 0)] + entries[1...],
+      testDescription: "a token's entry in a layer",
+      entries: [Entry(offset: 128, name: .max, layer: 0)] + entries[1...],
       expected: invalid(520, "layer", "-1 for a token", "0")),
     Case(
       testDescription: "a record's layer below -1",

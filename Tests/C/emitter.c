@@ -142,7 +142,7 @@ static int closed(const char *path) {
     return tracefile_close(trace) != 0;
 }
 
-/* The first `bytes` of what is written find room. */
+/* More than a full device, or a file of limited size, has room for. */
 static int full(const char *path) {
     float values[1024];
     tracefile *trace = tracefile_open(path, "full");
@@ -173,6 +173,35 @@ static int acknowledge(const char *path, int count) {
     abort(); /* what an aborted program held back is lost */
 }
 
+/* The greatest memory of the process so far, in bytes; 0 where Linux's /proc does not say. (getrusage would also count
+ * the process before exec.) */
+static long peak_memory(void) {
+    char line[128];
+    long size = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    if (!file) return 0;
+    while (fgets(line, sizeof line, file)) {
+        if (strncmp(line, "VmHWM:", 6) == 0) size = 1024 * atol(line + 6);
+    }
+    fclose(file);
+    return size;
+}
+
+/* Many records and a token for every other position; prints how much memory all of them took, closing included. */
+static int many(const char *path, int count) {
+    const float value = 1;
+    const long before = peak_memory();
+    tracefile *trace = tracefile_open(path, "many");
+    int i;
+    for (i = 0; i < count; i++) {
+        tracefile_token(trace, 2 * i, 1, NULL, 0);
+        tracefile_vector(trace, "a", i % 7, 2 * i, &value, 1);
+    }
+    if (tracefile_close(trace) != 0) return report(trace, -1);
+    printf("%ld\n", peak_memory() - before);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "", *path = argc > 2 ? argv[2] : NULL, *more = argc > 3 ? argv[3] : "";
     if (strcmp(name, "example") == 0) return example(path);
@@ -184,6 +213,7 @@ int main(int argc, char **argv) {
     if (strcmp(name, "far") == 0) return far(path);
     if (strcmp(name, "closed") == 0) return closed(path);
     if (strcmp(name, "full") == 0) return full(path);
+    if (strcmp(name, "many") == 0) return many(path, atoi(more));
     if (strcmp(name, "acknowledge") == 0) return acknowledge(path, atoi(more));
     fprintf(stderr, "emitter: no such case\n");
     return 2;

@@ -318,6 +318,16 @@ class OutputTests(TestCase):
             self.assertGreater(len(trace.records), 40)
             self.assertEqual(len((self.folder / "out.trace.partial").read_bytes()), 20480)
 
+    def test_closed_descriptors_of_the_c_program(self):
+        """Neither text nor summary lands in a trace that took the number of a closed standard file."""
+        def close():
+            for file in (0, 1, 2):
+                os.close(file)
+        result = self.run_program(C, "model.bin", "-n", "4", "-o", "out.trace", preexec_fn=close, stdout=None, stderr=None)
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(self.run_program(C, "model.bin", "-n", "4", "-o", "whole.trace").returncode, 0)
+        self.assertEqual((self.folder / "out.trace").read_bytes(), (self.folder / "whole.trace").read_bytes())
+
     def test_outputs_that_cannot_be_written(self):
         (self.folder / "folder").mkdir()
         for program in PROGRAMS:

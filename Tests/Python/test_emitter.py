@@ -149,6 +149,15 @@ class EmitterTests(TestCase):
             self.assertEqual(positions[:3], [2147483647, 0, 2])
             self.assertEqual(len(set(positions)), 11)
 
+    @unittest.skipUnless(os.path.exists("/proc/self/status"), "needs Linux's /proc")
+    def test_memory_per_record(self):
+        """At most 64 bytes for a token or a record, the check at the end included; 2 MB are the process's own."""
+        for emitter in self.emitters:
+            count = 300000
+            memory = int(self.emit(emitter, "many", "/dev/null", count))
+            self.assertGreater(memory, 24 * 2 * count, "the index alone takes that")
+            self.assertLessEqual(memory, 64 * 2 * count + 2e6)
+
     def test_what_is_printed_never_lands_in_the_trace(self):
         for emitter in self.emitters:
             self.emit(emitter, "closed", self.path)

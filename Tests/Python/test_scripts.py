@@ -87,6 +87,26 @@ class DemoTests(TestCase):
         self.assertNotIn("\x1b", result.stdout + result.stderr)
 
 
+class ReadmeTests(TestCase):
+    def test_the_first_example(self):
+        """Its commands work as they stand, and print what it shows."""
+        if not all((BIN / name).exists() for name in ("tracediff", "llama2-reference", "llama2-synthesize")):
+            self.skipTest("the programs are not in LLAMA2_BIN (%s)" % BIN)
+        block = (ROOT / "README.md").read_text(encoding="utf-8").split("work as they stand:\n\n")[1].split("\n\n")[0:2]
+        lines = [line[4:] for line in "\n".join(block).splitlines() if line.startswith("    ")]
+        commands = [line[2:] for line in lines if line.startswith("$ ")]
+        shown = [line for line in lines if not line.startswith("$ ") and line != "..."]
+        self.assertEqual(len(commands), 6)
+        self.assertGreater(len(shown), 8)
+        (self.folder / "bin").symlink_to(BIN.resolve())
+        (self.folder / "reference").symlink_to(ROOT / "reference")
+        for command in commands:
+            result = self.run_with_stubs("sh", "-c", command)
+            self.assertEqual(result.returncode, 1 if command == commands[-1] else 0, (command, result.stderr))
+        for line in shown:
+            self.assertIn(line, result.stdout.splitlines())
+
+
 class ContinuousIntegrationTests(TestCase):
     def run_ci(self, user, installs):
         """.ci/run on a Debian without venv; returns its result and what it called."""

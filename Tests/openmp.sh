@@ -12,7 +12,9 @@ if ! ${CC:-cc} ${CFLAGS:-} -fopenmp -o "$folder/reference" reference/*.c -lm 2>"
   echo "openmp: SKIPPED: the compiler cannot build with -fopenmp: $(grep -v '^$' "$folder/log" | head -n 1)"
   exit 0
 fi
-if ! OMP_NUM_THREADS=3 OMP_DISPLAY_ENV=true "$folder/reference" --version 2>&1 | grep -q "OMP_NUM_THREADS *= *'3'"; then
+"$synthesize" tiny -o "$folder/tiny.bin" --tokenizer none >/dev/null
+if ! OMP_NUM_THREADS=3 OMP_DISPLAY_ENV=true "$folder/reference" "$folder/tiny.bin" --tokens 1 --no-trace 2>&1 |
+  grep -q "OMP_NUM_THREADS *= *'3'"; then
   echo 'openmp: the build with -fopenmp does not use OpenMP' >&2
   exit 1
 fi

@@ -68,7 +68,9 @@ struct RecordChunk {
     let nameStart = offset + ChunkLayout.recordFixedHead
     let name = file.byteArray(nameStart..<(nameStart + nameLength))
     let text = String(decoding: name, as: UTF8.self)
-    guard TensorName.isValid(name) else { throw invalid("name", "printable ASCII without , * ? =", text) }
+    guard TensorName.isValid(name) else {
+      throw invalid("name", "printable ASCII without , * ? =", visibleText(name))
+    }
     try file.requireZero((nameStart + nameLength)..<(offset + head), of: .record)
     let layer = file.integer(at: offset + 8, as: Int32.self)
     guard layer >= -1 else { throw invalid("layer", "-1 or more", "\(layer)") }
@@ -142,7 +144,7 @@ struct IndexChunk {
       }
       let name = file.byteArray((cursor + 2)..<(cursor + 2 + length))
       guard TensorName.isValid(name) else {
-        throw Self.invalidNames(cursor, "printable ASCII without , * ? =", String(decoding: name, as: UTF8.self))
+        throw Self.invalidNames(cursor, "printable ASCII without , * ? =", visibleText(name))
       }
       let text = String(decoding: name, as: UTF8.self)
       guard known.insert(text).inserted else { throw Self.invalidNames(cursor, "each name once", "\(text) again") }

@@ -143,7 +143,7 @@ private struct FieldCursor {
     guard TraceHeader.isValidName(name) else {
       throw .invalidField(
         .header, offset: nameStart, field: "field name", expected: "1 to 64 of the characters a-z, 0-9 and _",
-        found: String(decoding: name, as: UTF8.self))
+        found: visibleText(name))
     }
     guard !name.elementsEqual(TraceHeader.reservedName.utf8) else {
       throw .invalidField(

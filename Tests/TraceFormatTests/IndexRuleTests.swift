@@ -138,4 +138,22 @@ import TraceFormat
         found: "producer")
     ) { _ = try TraceFixture.open(bytes).recordCount }
   }
+
+  /// What was found is shown on one line, whatever bytes it is made of: in a field's name, a record's and the index's.
+  @Test(arguments: [0x82, 0x131, 0x1C3])
+  func namesInMessagesAreVisible(offset: Int) throws {
+    var bytes = try TraceFixture.bytes()
+    bytes[offset] = 0x0A
+    bytes[offset + 1] = 0xFF
+    let chunk = offset < 0xC0 ? (0, 0xC0) : offset < 0x180 ? (0x100, 0x80) : (0x180, 0x80)
+    TraceFixture.reseal(&bytes, at: chunk.0, length: chunk.1)
+    var message = ""
+    do {
+      let trace = try TraceFixture.open(bytes)
+      message = trace.problems.first?.description ?? ""
+      if message.isEmpty { _ = try trace.withRecord(TraceFixture.key) { _ in true } }
+    } catch { message = "\(error)" }
+    #expect(message.contains("\\n\\xff"), "\(message)")
+    #expect(!message.contains("\n"))
+  }
 }

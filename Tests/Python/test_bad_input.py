@@ -294,7 +294,7 @@ class OutputTests(TestCase):
             self.skipTest("needs /dev/full")
         for program in PROGRAMS:
             result = self.run_program(program, "model.bin", "-n", "3", "-o", "/dev/full")
-            self.assertEqual(result.returncode, 2)
+            self.assertEqual((result.returncode, result.stdout), (2, b""))
             self.assertRegex(result.stderr.decode(), rf"\A{program}: /dev/full: .*No space left on device\n\Z")
             with open("/dev/full", "wb") as full:
                 self.assert_refused(program, ["model.bin", "-n", "3", "--no-trace"],

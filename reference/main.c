@@ -181,8 +181,8 @@ static void warn_about_groups(const struct session *session)
     if (dim_fits && (!session->is_int8 || config->hidden_dim % config->group_size == 0)) return;
     const int n = dim_fits ? config->hidden_dim : config->dim;
     char text[192];
-    (void)snprintf(text, sizeof text, ": the group size %d does not divide %s %d: as in llama2.c, the last %d inputs of "
-        "such a matmul do not count", config->group_size, dim_fits ? "hidden_dim" : "dim", n, n % config->group_size);
+    (void)snprintf(text, sizeof text, ": the group size %d does not divide %s %d: as in llama2.c, the last %d inputs "
+        "of such a matmul do not count", config->group_size, dim_fits ? "hidden_dim" : "dim", n, n % config->group_size);
     warn(session->options.checkpoint, text);
 }
 

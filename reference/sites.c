@@ -95,7 +95,8 @@ static bool take_range(const char *option, struct range range, int last_number, 
     if (!range.text) return true;
     const bool is_open = range.last == LLONG_MAX;
     if (range.first > last_number || (!is_open && range.last > last_number)) {
-        return fail(failure, "%s: expected a range within 0..%d, found '%s'; see --help", option, last_number, range.text);
+        return fail(failure, "%s: expected a range within 0..%d, found '%s'; see --help", option, last_number,
+            range.text);
     }
     *first = (int)range.first;
     if (!is_open) *last = (int)range.last;

@@ -20,8 +20,8 @@ bool tokenizer_open(struct tokenizer *tokenizer, const char *path, int vocab_siz
     }
     for (int i = 0; good && i < vocab_size; i++) {
         if (offset == tokenizer->file.size) {
-            good = fail(failure, "%s: offset %zu: expected %d tokens as in the model's vocabulary, found %d", path, offset,
-                vocab_size, i);
+            good = fail(failure, "%s: offset %zu: expected %d tokens as in the model's vocabulary, found %d", path,
+                offset, vocab_size, i);
             break;
         }
         if (offset > tokenizer->file.size || tokenizer->file.size - offset < 8) {
@@ -222,8 +222,8 @@ static bool is_space(unsigned char c)
     return c == ' ' || (c >= 0x09 && c <= 0x0D);
 }
 
-/* The byte that a piece names, or -1: what llama2.c's sscanf(piece, "<0x%02hhX>") stores when it returns 1. That is more
- * than <0xHH>: what follows the digits is not looked at, one digit is enough, white space may stand before them, and a
+/* The byte that a piece names, or -1: what llama2.c's sscanf(piece, "<0x%02hhX>") stores when it returns 1. That is
+ * more than <0xHH>: what follows the digits is not looked at, one digit is enough, white space may stand before them, and a
  * sign may stand in place of the first. */
 static int named_byte(const struct piece *piece)
 {

@@ -495,8 +495,8 @@ static inline int tracefile_read_checkpoint(tracefile *trace, const char *path, 
 }
 
 /* Fills the header from a llama2.c checkpoint (v0, v1 or v2): configuration, version, group size, epsilon, RoPE base,
- * and the fingerprint, for which the whole file is read. Also checks that the file is exactly such a checkpoint, and not
- * the file that the trace will replace. Returns 0, or -1. */
+ * and the fingerprint, for which the whole file is read. Also checks that the file is exactly such a checkpoint, and
+ * not the file that the trace will replace. Returns 0, or -1. */
 static inline int tracefile_describe_checkpoint(tracefile *trace, const char *path) {
     const size_t block_size = 1 << 20;
     tracefile_checkpoint checkpoint;
@@ -816,8 +816,8 @@ static inline int tracefile_matrix(tracefile *trace, const char *site, int layer
 
 /* ---- Closing ---- */
 
-/* Frees the trace without completing it: PATH.partial stays, and everything in it is readable. Where nothing was written
- * yet, PATH.partial is removed. */
+/* Frees the trace without completing it: PATH.partial stays, and everything in it is readable. Where nothing was
+ * written yet, PATH.partial is removed. */
 static inline void tracefile_abandon(tracefile *trace) {
     size_t i;
     if (!trace) return;

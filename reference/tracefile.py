@@ -510,7 +510,8 @@ class TraceWriter:
     The header is written when the writer is made; every token and record is handed to the kernel before the call
     returns, so that a program that dies loses nothing that it had emitted. A regular file is called PATH.partial until
     `close` has written the index; then it is renamed to PATH, replacing what was there. A pipe or a device is written
-    directly, and "-" is standard output. Memory grows by 24 bytes per token and record, and a little per site and layer.
+    directly, and "-" is standard output. Memory grows by 24 bytes per token and record, and a little per site and
+    layer.
 
     As a context manager it closes at the end of the block; when the block raises, it leaves PATH.partial as it is,
     which all tools can read.
@@ -720,8 +721,8 @@ def write_trace(path, header, tokens, records):
     `records`  dict from (site, layer or None, position) to an array of rank 0 to 4 and of dtype float32, float64,
                float16 or int8, or a `BFloat16Array`.
 
-    Everything but the shapes of sites is checked before anything is written: TraceError says what is wrong, and the file
-    at `path` stays as it was. Then PATH.partial is written and renamed to PATH.
+    Everything but the shapes of sites is checked before anything is written: TraceError says what is wrong, and the
+    file at `path` stays as it was. Then PATH.partial is written and renamed to PATH.
     """
     _encoded_header(header)
     checked_tokens = {}

@@ -36,7 +36,8 @@ static int types(const char *path) {
     static const double doubles[3] = {0.1, -1e300, 5e-324};
     static const signed char bytes[4] = {-128, -1, 0, 127};
     static const float scalar = 1.5f, matrix[6] = {1, 2, 3, 4, 5, 6};
-    static const uint32_t dims3[3] = {1, 2, 3}, dims4[4] = {3, 1, 2, 1}, one[1] = {3}, two[2] = {2, 2}, none[2] = {0, 7};
+    static const uint32_t dims3[3] = {1, 2, 3}, dims4[4] = {3, 1, 2, 1}, one[1] = {3};
+    static const uint32_t two[2] = {2, 2}, none[2] = {0, 7};
     tracefile *trace = tracefile_open(path, "types");
     tracefile_token(trace, 5, 7, NULL, 0);
     tracefile_record(trace, "half", 3, 5, TRACEFILE_FLOAT16, 3, dims3, halves);

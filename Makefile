@@ -18,7 +18,7 @@ SWIFT_BINARIES := $(addprefix bin/,$(SWIFT_PROGRAMS))
 SWIFT_LINK := $(if $(filter Linux,$(shell uname -s)),--static-swift-stdlib)
 SWIFT_SOURCES := $(shell find Sources -name '*.swift') Package.swift
 
-.PHONY: all help demo test lint test-debug test-release test-c test-python bench fuzz install clean swift-toolchain \
+.PHONY: all help demo test lint test-debug test-release test-c test-python bench recall fuzz install clean swift-toolchain \
   c-compiler missing-program
 .DEFAULT_GOAL := all
 
@@ -29,6 +29,7 @@ help:
 	@echo 'make demo             make a model, trace it twice, plant a mistake and find it'
 	@echo 'make test             format, warnings, debug and release tests, C under sanitizers, Python'
 	@echo 'make bench            speed, as ratios measured in one run'
+	@echo 'make recall           plant every known mistake and count what tracediff explain finds and names'
 	@echo 'make fuzz             a minute of fuzzing for each reader'
 	@echo 'make install PREFIX=  install programs and emitters (default /usr/local)'
 	@echo 'make clean            remove everything that was built'
@@ -133,6 +134,10 @@ test-python: all test-programs
 
 bench: all
 	@python3 Benchmarks/bench.py
+
+recall: | swift-toolchain
+	swift build -c release --scratch-path $(BUILD)/swift --product Recall
+	$(BUILD)/swift/release/Recall
 
 fuzz: | swift-toolchain
 	sh Tests/Fuzz/fuzz.sh

@@ -25,19 +25,21 @@ let package = Package(
     .target(name: "TraceFormat", swiftSettings: settings),
     .target(name: "Model", dependencies: ["TraceFormat"], swiftSettings: settings),
     .target(name: "TraceComparison", dependencies: ["TraceFormat"], swiftSettings: settings),
+    .target(
+      name: "Explanation", dependencies: ["Model", "TraceComparison", "TraceFormat"], swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
     .target(name: "ToolSupport", dependencies: ["TraceFormat"], swiftSettings: settings),
     .executableTarget(
       name: "TraceDump", dependencies: ["Model", "ToolSupport", "TraceFormat"], swiftSettings: settings),
     .executableTarget(
-      name: "tracediff", dependencies: ["TraceComparison", "ToolSupport", "TraceFormat"],
+      name: "tracediff", dependencies: ["Explanation", "Model", "TraceComparison", "ToolSupport", "TraceFormat"],
       swiftSettings: settings),
     .executableTarget(
       name: "Synthesize", dependencies: ["Synthesis", "Model", "ToolSupport", "TraceFormat"],
       swiftSettings: settings),
     .target(
       name: "TestSupport",
-      dependencies: ["TraceFormat", "Model", "TraceComparison", "Synthesis"],
+      dependencies: ["TraceFormat", "Model", "TraceComparison", "Explanation", "Synthesis"],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "TraceFormatTests", dependencies: ["TraceFormat", "TestSupport"], swiftSettings: settings),
@@ -48,6 +50,13 @@ let package = Package(
       name: "TraceComparisonTests",
       dependencies: ["TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "ExplanationTests",
+      dependencies: ["Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "Recall", dependencies: ["Explanation", "TraceFormat", "Model", "TestSupport"],
+      path: "Benchmarks/Recall", swiftSettings: settings),
     .testTarget(
       name: "ToolTests",
       dependencies: ["ToolSupport", "TraceFormat", "Model", "Synthesis", "TestSupport"],

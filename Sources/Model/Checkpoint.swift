@@ -51,6 +51,18 @@ public struct Checkpoint: ~Copyable, Sendable {
   /// - Complexity: reads the file once, at memory speed.
   public func fingerprint() -> UInt64 { Checksum.of(file.bytes) }
 
+  /// Length of the file in bytes.
+  package var byteCount: Int { file.byteCount }
+
+  /// All bytes of the file.
+  package var bytes: RawSpan {
+    @_lifetime(borrow self)
+    get { _overrideLifetime(file.bytes, borrowing: self) }
+  }
+
+  /// Where a tensor of a layer begins in the file, in bytes.
+  package borrowing func offset(of name: WeightName, layer: Int) -> Int { place(name, layer).offset(ofLayer: layer) }
+
   /// Norm weights of a layer (0 for the final norm). Traps for a weight that is a matrix.
   @_lifetime(borrow self)
   public borrowing func vector(_ name: WeightName, layer: Int = 0) -> Span<Float> {

@@ -2,7 +2,7 @@
 ///
 /// Besides mapped pages it holds 32 bytes per record. Where the index is missing or damaged, everything that is complete
 /// can still be read; `problems` says what is not.
-public struct TraceFile: ~Copyable, TensorSource {
+public struct TraceFile: ~Copyable, TensorSource, Sendable {
   /// What is known of the run.
   public let header: TraceHeader
   private let file: MappedFile
@@ -54,6 +54,11 @@ public struct TraceFile: ~Copyable, TensorSource {
     defer { cursor += 1 }
     return key(at: cursor)
   }
+
+  /// Whether there is a record of a key. It may yet be damaged.
+  ///
+  /// - Complexity: O(log n).
+  package func contains(_ key: RecordKey) -> Bool { index.place(of: key) != nil }
 
   /// Lends a record; any, at any time.
   ///

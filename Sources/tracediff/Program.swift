@@ -9,7 +9,8 @@ enum Program {
     Tool.run(name: name) { arguments in
       switch arguments.first?.text {
       case "inspect": try Inspection.run(Array(arguments.dropFirst()))
-      case "explain", "export":
+      case "explain": try ExplanationCommand.run(Array(arguments.dropFirst()))
+      case "export":
         throw UsageError("this version has no command '\(arguments[0].visible)'; see --help")
       default: try ComparisonCommand.run(arguments)
       }

@@ -1,0 +1,194 @@
+import Model
+import TraceFormat
+
+extension Catalogue {
+  /// Mistakes in matrix products.
+  static let product: [Cause] = [
+    Cause("product.weight-other-matrix", "another weight matrix", at: [.product]) { context in
+      guard let own = context.operation.weight else { return [] }
+      let (rows, columns) = context.weights.shape(own)
+      return otherMatrices(context, own).map { other in
+        let isLayered = other != .tokenEmbedding && other != .classifier
+        return productHypothesis("\(other.rawValue) instead of \(own.rawValue)") { context in
+          flat(context, other, layer: isLayered ? context.layer ?? 0 : 0, rows: rows, columns: columns)
+        }
+      }
+    },
+    Cause("product.weight-other-layer", "another layer's weights", at: [.product]) { context in
+      guard let own = context.operation.weight, context.layer != nil else { return [] }
+      return otherLayers(context).map { other in
+        productHypothesis(other.description) { context in
+          other.layer(context).map { context.replay.matrix(own, layer: $0) }
+        }
+      }
+    },
+    Cause(
+      "product.transposed", "the weights are transposed", formula: "sum over j of w[j][i] * x[j]", at: [.product]
+    ) { context in
+      guard let own = context.operation.weight else { return [] }
+      let (rows, columns) = context.weights.shape(own)
+      return [
+        productHypothesis { context in
+          let (weights, layer) = (context.weights, context.layer ?? 0)
+          return WeightSource(rows: rows, columns: columns) { i, buffer in
+            for j in 0..<columns { buffer[j] = weights.element(own, layer, j * rows + i) }
+          }
+        }
+      ]
+    },
+    Cause("product.other-input", "the product of another tensor", at: [.product]) { context in otherInputs(context) },
+    Cause("product.tail-dropped", "the last terms of each sum are dropped", at: [.product]) { context in
+      let columns = context.replay.activation(context.inputs).count
+      return (1...columns).prefix(64).map { dropped in
+        Hypothesis("the last \(dropped) of \(columns)") { context in
+          var x = context.replay.activation(context.inputs)
+          for j in (columns - dropped)..<columns { x.values[j] = 0 }
+          return productEstimate(context, x: x)
+        }
+      }
+    },
+    Cause(
+      "product.not-cleared", "the output is not cleared: the sum is added onto what the buffer held", at: [.product]
+    ) {
+      context in
+      leftovers(context)
+    },
+    Cause("product.weight-offset", weightOffsetTitle, at: [.product]) { context in weightOffsets(context) },
+    Cause("product.weight-offset", weightOffsetTitle, at: [.product], isLastResort: true) { context in
+      foundWeightOffsets(context)
+    },
+    Cause("product.weight-scale-missing", "the weights' scales are missing", formula: "sum * x scale", at: [.product]) {
+      context in
+      guard context.replay.isQuantized, let own = context.operation.weight else { return [] }
+      let (rows, columns) = context.weights.shape(own)
+      return [
+        productHypothesis { context in
+          let (weights, layer) = (context.weights, context.layer ?? 0)
+          return WeightSource(rows: rows, columns: columns) { i, buffer in
+            weights.fillUnscaled(own, layer, i, &buffer)
+          }
+        }
+      ]
+    },
+    Cause(
+      "product.activation-scale-missing", "the activation's scales are missing", formula: "sum * w scale",
+      at: [.product]
+    ) {
+      context in
+      guard context.replay.isQuantized, context.inputs.count == 2 else { return nil }
+      var x = context.inputs[0]
+      for j in (context.inputs[1].count * context.replay.groupSize)..<x.count { x.values[j] = 0 }
+      return productEstimate(context, x: x)
+    },
+    Cause(
+      "product.scale-by-row", "the weights' scales are counted per row instead of over the flat matrix", at: [.product]
+    ) {
+      context in
+      guard context.replay.isQuantized, let own = context.operation.weight else { return [] }
+      let (rows, columns) = context.weights.shape(own)
+      return [false, true].map { roundsUp in
+        productHypothesis(roundsUp ? "a part of a group counting as one" : nil) { context in
+          let (weights, layer, size) = (context.weights, context.layer ?? 0, context.replay.groupSize)
+          let perRow = roundsUp ? (columns + size - 1) / size : columns / size
+          return WeightSource(rows: rows, columns: columns) { i, buffer in
+            weights.fillUnscaled(own, layer, i, &buffer)
+            for j in 0..<columns {
+              buffer[j] =
+                j / size < columns / size
+                ? buffer[j] * weights.scale(own, layer, i * perRow + j / size) : 0
+            }
+          }
+        }
+      }
+    },
+  ]
+
+  /// The product of the operation's input, or another vector, with its weights, or others.
+  static func productEstimate(_ context: CauseContext, _ weights: WeightSource? = nil, x: Estimate? = nil) -> Estimate?
+  {
+    guard let own = context.operation.weight else { return nil }
+    let source = weights ?? context.replay.matrix(own, layer: context.layer ?? 0)
+    let input = x ?? context.replay.activation(context.inputs)
+    guard source.columns == input.count else { return nil }
+    // Whoever misreads int8 weights may also have left out the integer sums: the float bound admits both.
+    let roundings = context.replay.isQuantized ? 2 : 0
+    let batch = Replay.ProductBatch([input], roundings: roundings)
+    // A few rows tell most hypotheses wrong before the whole product is computed.
+    let stride = max(1, source.rows / 4)
+    for row in Swift.stride(from: 0, to: source.rows, by: stride) {
+      let (value, bound) = batch.product(source, rows: row..<(row + 1))[0]
+      let element = Judgement.Element(context.actual.values[row], value[0], bound[0], context.actual.type)
+      if !element.passes { return nil }
+    }
+    return Replay.product([input], source, groupSize: nil, roundings: roundings)[0]
+  }
+
+  private static func productHypothesis(
+    _ detail: String? = nil, _ weights: @escaping @Sendable (CauseContext) -> WeightSource?
+  ) -> Hypothesis {
+    Hypothesis(detail) { context in weights(context).flatMap { productEstimate(context, $0) } }
+  }
+
+  /// Matrices that hold at least as many elements, the likeliest first: of the same shape before others.
+  private static func otherMatrices(_ context: CauseContext, _ own: WeightName) -> [WeightName] {
+    let (rows, columns) = context.weights.shape(own)
+    let all: [WeightName] = [.wq, .wk, .wv, .wo, .w1, .w2, .w3, .tokenEmbedding, .classifier]
+    return all.filter { other in
+      let shape = context.weights.shape(other)
+      return other != own && shape.rows * shape.columns >= rows * columns
+        && !(context.sizes.sharesClassifier && [own, other].allSatisfy { $0 == .tokenEmbedding || $0 == .classifier })
+    }.sorted { first, second in
+      func isLike(_ name: WeightName) -> Bool { context.weights.shape(name) == (rows, columns) }
+      return isLike(first) && !isLike(second)
+    }
+  }
+
+  /// A matrix's elements read with another shape.
+  private static func flat(
+    _ context: CauseContext, _ name: WeightName, layer: Int, rows: Int, columns: Int
+  ) -> WeightSource {
+    let shape = context.weights.shape(name)
+    if shape.columns == columns {
+      let whole = context.replay.matrix(name, layer: layer)
+      return WeightSource(rows: rows, columns: columns, fill: whole.fill)
+    }
+    let weights = context.weights
+    return WeightSource(rows: rows, columns: columns) { i, buffer in
+      for j in 0..<columns { buffer[j] = weights.element(name, layer, i * columns + j) }
+    }
+  }
+
+  /// Other tensors that could have gone in, of this position or the one before.
+  private static func otherInputs(_ context: CauseContext) -> [Hypothesis] {
+    let length = context.replay.activation(context.inputs).count
+    let own = context.operation.inputs.map(\.site)
+    return Site.all(quantized: false).flatMap { site in
+      [(0, 0), (-1, 0), (0, -1)].compactMap { layers, positions -> Hypothesis? in
+        guard site.shape != .headsByPositions, let whole = context.sizes.length(of: site, groupSize: nil),
+          whole >= length,
+          positions != 0 || !own.contains(site), site.scope == .layer || layers == 0, site != context.site
+        else { return nil }
+        let place = positions < 0 ? " of the position before" : layers < 0 ? " of the layer before" : ""
+        return Hypothesis("\(site.rawValue)\(place) goes in") { context in
+          input(context, site, layers: layers, positions: positions, length: length)
+            .flatMap { productEstimate(context, x: $0) }
+        }
+      }
+    }
+  }
+
+  private static func input(
+    _ context: CauseContext, _ site: Site, layers: Int, positions: Int, length: Int
+  ) -> Estimate? {
+    let layer = context.layer ?? context.sizes.layerCount - 1
+    guard layer + layers >= 0, context.position + positions >= 0,
+      let whole = context.recorded(site, layer: layer + layers, position: context.position + positions)
+    else { return nil }
+    let x = whole.slice(0..<length)
+    guard context.replay.isQuantized else { return x }
+    let size = context.replay.groupSize
+    let scales = Replay.quantizationScales(x, groupSize: size)
+    return Replay.dequantized(
+      Replay.quantizedValues(x, scales: scales, groupSize: size), scales: scales, groupSize: size)
+  }
+}

@@ -1,0 +1,87 @@
+import TraceFormat
+
+/// How a recorded tensor compares with the replay of its operation.
+package struct Judgement: Sendable {
+  /// Greatest ratio of error to bound; up to 1 is rounding.
+  package var ratio = 0.0
+  /// The element with the greatest ratio; of equal ones the first.
+  package var index = 0
+  /// Number of elements above their bound.
+  package var faulty = 0
+  /// Number of elements.
+  package let count: Int
+  /// The replayed value of that element.
+  package var expected = 0.0
+  /// The recorded value of that element.
+  package var actual = 0.0
+  /// The bound of that element.
+  package var bound = 0.0
+
+  /// Whether rounding explains every element.
+  package var isRounding: Bool { faulty == 0 }
+
+  /// Compares a recorded tensor with an estimate of the same length.
+  init(_ tensor: RecordedTensor, _ estimate: Estimate) {
+    count = tensor.values.count
+    ratio = -1
+    for i in 0..<count {
+      let element = Element(tensor.values[i], estimate.values[i], estimate.error(i), tensor.type)
+      if !element.passes { faulty += 1 }
+      if element.ratio > ratio {
+        ratio = element.ratio
+        index = i
+        (expected, actual, bound) = (estimate.values[i], tensor.values[i], element.bound)
+      }
+    }
+    ratio = max(ratio, 0)
+  }
+
+  /// The verdict of one element.
+  struct Element {
+    let passes: Bool
+    let ratio: Double
+    let bound: Double
+
+    /// Judges an element; acceptance is written positively, so that NaN cannot pass for a number.
+    ///
+    /// - Parameters:
+    ///   - value: the replayed value.
+    ///   - error: its bound, storage apart.
+    @inline(__always)
+    init(_ actual: Double, _ value: Double, _ error: Double, _ type: ElementType) {
+      guard actual.isFinite, value.isFinite else {
+        (passes, bound) = (Self.nonFinitePasses(actual, value, error, type), error)
+        ratio = passes ? 0 : .infinity
+        return
+      }
+      bound = error + Rounding.storage(abs(value) + error, type)
+      let distance = abs(actual - value)
+      passes = distance <= bound
+      ratio = distance == 0 ? 0 : distance / bound
+    }
+
+    /// A value that is not finite is right where the replay's is of the same kind, where its result depends on the order of
+    /// infinite terms, or where the result leaves the format's range.
+    private static func nonFinitePasses(
+      _ actual: Double, _ value: Double, _ error: Double, _ type: ElementType
+    ) -> Bool {
+      if value.isNaN { return !actual.isFinite }
+      if !value.isFinite { return actual == value || actual.isNaN }
+      guard !actual.isNaN else { return false }
+      let limit = type == .float16 ? 65504 : Rounding.greatest
+      return abs(value) + error >= limit && (actual > 0) == (value > 0)
+    }
+  }
+}
+
+extension Estimate {
+  /// Whether a recorded tensor lies within the bounds.
+  func admits(_ tensor: RecordedTensor) -> Bool {
+    guard count == tensor.values.count else { return false }
+    for i in 0..<count {
+      let element = Judgement.Element(tensor.values[i], values[i], error(i), tensor.type)
+      if !element.passes { return false }
+    }
+    return true
+  }
+}

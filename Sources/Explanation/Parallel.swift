@@ -1,0 +1,16 @@
+import Dispatch
+import Synchronization
+
+/// The results of a body for 0..<count, computed on all processors.
+func concurrentMap<Result: Sendable>(_ count: Int, _ body: (Int) -> Result) -> [Result] {
+  guard count > 1 else { return (0..<count).map(body) }
+  let results = Mutex([Result?](repeating: nil, count: count))
+  withoutActuallyEscaping(body) { body in
+    nonisolated(unsafe) let compute = body
+    DispatchQueue.concurrentPerform(iterations: count) { index in
+      let result = compute(index)
+      results.withLock { $0[index] = result }
+    }
+  }
+  return results.withLock { $0.compactMap { $0 } }
+}

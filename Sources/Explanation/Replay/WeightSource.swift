@@ -1,0 +1,20 @@
+import Model
+import TraceFormat
+
+/// How the rows of a matrix are read: as the checkpoint holds them, or as a mistake would read them.
+///
+/// A row is filled into a buffer of float64; int8 weights are dequantized, which is exact.
+struct WeightSource: Sendable {
+  /// Number of outputs.
+  let rows: Int
+  /// Number of inputs.
+  let columns: Int
+  /// Fills row i into a buffer of `columns` elements.
+  let fill: @Sendable (_ row: Int, _ buffer: inout [Double]) -> Void
+
+  init(rows: Int, columns: Int, fill: @escaping @Sendable (_ row: Int, _ buffer: inout [Double]) -> Void) {
+    self.rows = rows
+    self.columns = columns
+    self.fill = fill
+  }
+}

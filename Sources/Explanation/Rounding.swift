@@ -1,0 +1,34 @@
+import TraceFormat
+
+/// The constants of the rounding bounds; `docs/rounding.md` derives them, with the same names.
+enum Rounding {
+  /// Unit roundoff of float32: half the distance from 1 to the next number.
+  static let u = 0x1p-24
+  /// What a result that underflows, or is flushed to zero, may lose.
+  static let eta = 0x1p-126
+  /// Relative error of an elementary function (exp, cos, sin): 4 ulp, each at most 2u. Vector libraries state 4 ulp.
+  static let libm = 8 * u
+  /// Relative error of 1 / x: a division, or an approximate reciprocal of 12 bits and one Newton step.
+  static let reciprocal = 4.3 * u
+  /// Relative error of 1 / sqrt(x): a root and a division, or an approximation of 12 bits and one Newton step.
+  static let reciprocalRoot = 6.5 * u
+  /// Greatest finite float32.
+  static let greatest = Double(Float.greatestFiniteMagnitude)
+
+  /// n*u / (1 - n*u): the relative error of n roundings (Higham, lemma 3.1).
+  @inline(__always)
+  static func gamma(_ n: Int) -> Double {
+    let product = Double(n) * u
+    return product < 1 ? product / (1 - product) : .infinity
+  }
+
+  /// What storing a value in a format may change, beside the float32 rounding that every bound contains.
+  @inline(__always)
+  static func storage(_ magnitude: Double, _ type: ElementType) -> Double {
+    switch type {
+    case .float32, .float64, .int8: 0
+    case .float16: 0x1p-11 * magnitude + 0x1p-25
+    case .bfloat16: 0x1p-8 * magnitude + 0x1p-126
+    }
+  }
+}

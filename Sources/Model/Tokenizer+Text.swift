@@ -83,16 +83,26 @@ extension Tokenizer {
     (0x20...0x7E).contains(byte) || (0x09...0x0D).contains(byte)
   }
 
-  /// The byte that a piece `<0xHH>` stands for.
+  /// The byte that a piece names: what llama2.c's `sscanf(piece, "<0x%02hhX>")` stores when it returns 1.
+  ///
+  /// That is more than `<0xHH>`: what follows the digits is not looked at, one digit is enough, white space may stand
+  /// before them, and a sign may stand in place of the first.
   private static func byte(namedBy piece: ArraySlice<UInt8>) -> UInt8? {
-    guard piece.count == 6, piece.starts(with: "<0x".utf8), piece.last == UInt8(ascii: ">") else { return nil }
-    let digits = piece.dropFirst(3).dropLast()
-    guard let high = hexadecimal(digits.first), let low = hexadecimal(digits.last) else { return nil }
-    return high * 16 + low
+    guard piece.starts(with: "<0x".utf8) else { return nil }
+    var rest = piece.dropFirst(3).drop { $0 == 0x20 || (0x09...0x0D).contains($0) }
+    var width = 2
+    let isNegative = rest.first == UInt8(ascii: "-")
+    if isNegative || rest.first == UInt8(ascii: "+") {
+      rest = rest.dropFirst()
+      width -= 1
+    }
+    let digits = rest.prefix(width).prefix { hexadecimal($0) != nil }
+    guard !digits.isEmpty else { return nil }
+    let value = digits.reduce(0 as UInt8) { $0 &* 16 &+ (hexadecimal($1) ?? 0) }
+    return isNegative ? 0 &- value : value
   }
 
-  private static func hexadecimal(_ digit: UInt8?) -> UInt8? {
-    guard let digit else { return nil }
-    return Character(UnicodeScalar(digit)).hexDigitValue.map(UInt8.init)
+  private static func hexadecimal(_ digit: UInt8) -> UInt8? {
+    Character(UnicodeScalar(digit)).hexDigitValue.map(UInt8.init)
   }
 }

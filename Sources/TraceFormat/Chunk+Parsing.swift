@@ -70,7 +70,9 @@ struct RecordChunk {
     let nameStart = offset + ChunkLayout.recordFixedHead
     let name = file.byteArray(nameStart..<(nameStart + nameLength))
     let text = String(decoding: name, as: UTF8.self)
-    guard TensorName.isValid(name) else { throw invalid("name", "printable ASCII without , * ? =", text) }
+    guard TensorName.isValid(name) else {
+      throw invalid("name", "printable ASCII without , * ? =", visibleText(name))
+    }
     try file.requireZero((nameStart + nameLength)..<(offset + head), of: .record)
     let layer = file.integer(at: offset + 8, as: Int32.self)
     guard layer >= -1 else { throw invalid("layer", "-1 or more", "\(layer)") }
@@ -142,6 +144,7 @@ struct IndexChunk {
     var cursor = extent.bodyOffset
     let end = extent.bodyOffset + extent.bodyLength
     var names: [String] = []
+    var known: Set<String> = []
     for _ in 0..<file.integer(at: offset + 4, as: UInt32.self) {
       guard end - cursor >= 2 else { throw Self.invalidNames(cursor, "2 bytes of length", "\(end - cursor)") }
       let length = Int(file.integer(at: cursor, as: UInt16.self))
@@ -150,9 +153,11 @@ struct IndexChunk {
       }
       let name = file.byteArray((cursor + 2)..<(cursor + 2 + length))
       guard TensorName.isValid(name) else {
-        throw Self.invalidNames(cursor, "printable ASCII without , * ? =", String(decoding: name, as: UTF8.self))
+        throw Self.invalidNames(cursor, "printable ASCII without , * ? =", visibleText(name))
       }
-      names.append(String(decoding: name, as: UTF8.self))
+      let text = String(decoding: name, as: UTF8.self)
+      guard known.insert(text).inserted else { throw Self.invalidNames(cursor, "each name once", "\(text) again") }
+      names.append(text)
       cursor += 2 + length
     }
     let padded = extent.bodyOffset + ChunkLayout.roundedUp(cursor - extent.bodyOffset, to: 8)

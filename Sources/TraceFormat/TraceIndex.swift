@@ -70,6 +70,8 @@ struct TraceIndex {
     defer { names = order.names }
 
     var expectedOffset = headerLength
+    // Names are numbered in the order in which they first occur, so a new one is always the next.
+    var usedNameCount = 0
     for number in 0..<index.entryCount {
       let place = index.entriesOffset + number * ChunkLayout.indexEntryLength
       func invalid(_ field: String, _ expected: String, _ found: String) -> TraceError {
@@ -88,12 +90,19 @@ struct TraceIndex {
       let layer = bytes.integer(at: place + 12, as: Int32.self)
       let position = bytes.integer(at: place + 16, as: UInt32.self)
       guard position <= UInt32(Int32.max) else { throw invalid("position", "below 2147483648", "\(position)") }
-      guard layer >= -1 else { throw invalid("layer", "-1 or more", "\(layer)") }
+      let isToken = name == ChunkLayout.tokenEntryName
+      guard layer == -1 || (layer >= 0 && !isToken) else {
+        throw invalid("layer", isToken ? "-1 for a token" : "-1 or more", "\(layer)")
+      }
       try bytes.requireZero((place + 20)..<(place + 24), of: .index)
-      if name == ChunkLayout.tokenEntryName {
+      if isToken {
         readToken(bytes, at: Int(offset), chunkLength: Int(end - offset), position: Int(position))
       } else {
         guard Int(name) < numbers.count else { throw invalid("name", "below \(numbers.count)", "\(name)") }
+        guard Int(name) <= usedNameCount else {
+          throw invalid("name", "at most \(usedNameCount), the next in order of first occurrence", "\(name)")
+        }
+        usedNameCount = max(usedNameCount, Int(name) + 1)
         entries.append(
           Entry(offset: offset, chunkLength: end - offset, name: numbers[Int(name)], layer: layer, position: position))
         requireToken(for: Int(position), offset: Int(offset))
@@ -102,6 +111,11 @@ struct TraceIndex {
     guard expectedOffset == index.extent.offset else {
       throw .invalidField(
         .index, offset: index.extent.offset, field: "first entry", expected: "one at \(headerLength)", found: "none")
+    }
+    guard usedNameCount == index.names.count else {
+      throw .invalidField(
+        .index, offset: index.extent.offset, field: "names", expected: "\(usedNameCount), those of the records",
+        found: "\(index.names.count), \(index.names[usedNameCount]) among them")
     }
   }
 

@@ -31,7 +31,8 @@ let package = Package(
     .target(
       name: "TraceComparison", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
     .target(
-      name: "Explanation", dependencies: ["Model", "TraceComparison", "TraceFormat"], swiftSettings: settings),
+      name: "Explanation", dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat"],
+      swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
     .target(name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
     .executableTarget(

@@ -16,6 +16,9 @@ struct ComparisonRun {
   private var groups: [GroupKey: Int] = [:]
   private var nonFinite = (records: 0, first: RecordKey?.none)
   private var mixedTypes = (records: 0, first: RecordKey?.none)
+  /// Differing records that pass although zeros in their place would pass too.
+  private var blind = (records: 0, first: RecordKey?.none)
+  private var lastPosition = -1
 
   private struct GroupKey: Hashable {
     var side: Side
@@ -176,6 +179,7 @@ struct ComparisonRun {
     verdict.comparedRecords += 1
     verdict.comparedElements += result.elementCount
     verdict.travel.add(finding.key, result)
+    lastPosition = max(lastPosition, finding.key.position)
     if !result.expected.isFinite && !result.actual.isFinite {
       nonFinite.records += 1
       nonFinite.first = nonFinite.first ?? finding.key
@@ -184,6 +188,11 @@ struct ComparisonRun {
     if finding.expectedType != finding.actualType {
       mixedTypes.records += 1
       mixedTypes.first = mixedTypes.first ?? finding.key
+    }
+    let rms = result.expected.rms
+    if result.passes, result.differing > 0, rms > 0, result.limits.allowance(expected: rms, rms: rms) >= rms {
+      blind.records += 1
+      blind.first = blind.first ?? finding.key
     }
     if result.isEqualInOtherType { verdict.equalInOtherTypeRecords += 1 } else { verdict.differingRecords += 1 }
     // Where only the dtype differs, a later difference in value is what the reader looks for.
@@ -225,6 +234,7 @@ struct ComparisonRun {
     if verdict.headers.fingerprintsDiffer, verdict.differingRecords > 0 {
       verdict.notes.append("different weights give different values")
     }
+    takeBlindness()
     if let first = nonFinite.first {
       let records = count(nonFinite.records, "record")
       verdict.notes.append("both traces hold NaN or infinity in \(records); the first is \(first)")
@@ -234,6 +244,21 @@ struct ComparisonRun {
       verdict.notes.append("compared in float64, for different dtypes: \(records); the first is \(first)")
     }
     return verdict
+  }
+
+  /// What the chosen tolerance and selection cannot see.
+  private mutating func takeBlindness() {
+    if let first = blind.first {
+      verdict.notes.append(
+        "warning: the tolerance is blind in \(count(blind.records, "record")) that differ: it would pass zeros in their "
+          + "place too; the first is \(first)")
+    }
+    let rotated = [TensorName.site(.queryRotation), .site(.keyRotation)]
+    if lastPosition == 0, verdict.comparedRecords > 0, rotated.contains(where: names.contains) {
+      verdict.notes.append(
+        "warning: only position 0 was compared, where RoPE turns by nothing and softmax has one entry: mistakes in RoPE, "
+          + "in the causal mask and in the cache cannot show")
+    }
   }
 
   private mutating func takeProblems(of source: borrowing some TensorSource & ~Copyable, _ side: Side) {

@@ -11,12 +11,17 @@ public struct VerdictDocument: Sendable {
   ///   - actualPath: the actual trace, as it was named.
   ///   - divergences: records beyond tolerance to list, of which the first 100 are written; nil where none were asked
   ///     for.
-  public init(_ verdict: Verdict, expectedPath: String, actualPath: String, divergences: [Finding]? = nil) {
+  ///   - oracle: how the traces were judged by a third; nil where none was given.
+  public init(
+    _ verdict: Verdict, expectedPath: String, actualPath: String, divergences: [Finding]? = nil,
+    oracle: OracleComparison? = nil
+  ) {
     let paths = (expected: expectedPath, actual: actualPath)
     var fields = Self.heading(verdict, paths)
     fields += Self.counts(verdict)
     fields += Self.places(verdict, divergences)
     fields += Self.remarks(verdict)
+    fields.append(("oracle", oracle?.json ?? .null))
     value = .object(fields)
   }
 

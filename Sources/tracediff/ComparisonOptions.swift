@@ -13,6 +13,7 @@ struct ComparisonOptions {
   var filter = RecordFilter()
   var comparesCommonOnly = false
   var listsAll = false
+  var oraclePath: String?
   var jsonPath: String?
 
   /// The tolerance that the options make together.
@@ -33,7 +34,11 @@ extension ComparisonOptions {
   static var command: Command<Self> {
     Command(
       name: Program.name,
-      usage: ["EXPECTED ACTUAL [options]", "inspect TRACE [options]      (see tracediff inspect --help)"],
+      usage: [
+        "EXPECTED ACTUAL [options]",
+        "explain TRACE --model CHECKPOINT [options]      (see tracediff explain --help)",
+        "inspect TRACE [options]                         (see tracediff inspect --help)",
+      ],
       summary: "Compares two traces record by record and names, in the order of execution, the first tensor and "
         + "position that differ and the first that are beyond tolerance.",
       groups: [toleranceGroup, selectionGroup, outputGroup],
@@ -95,6 +100,12 @@ extension ComparisonOptions {
       "Output",
       [
         Option("all", help: "List every record beyond tolerance.", effect: { $0.listsAll = true }),
+        Option(
+          "oracle", value: "TRACE",
+          help:
+            "A trace of the same run in float64 (tracedump --precision f64): also say how far each of the two lies from "
+            + "it, per site and layer. The verdict stays the tolerance's.",
+          effect: { target, value throws(UsageError) in target.oraclePath = try value.path() }),
         Option(
           "json", value: "FILE|-", help: "Write the verdict as JSON; with -, standard output is that one object alone.",
           effect: { target, value throws(UsageError) in target.jsonPath = try value.path() }),

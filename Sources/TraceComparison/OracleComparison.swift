@@ -3,7 +3,8 @@ public import TraceFormat
 /// How far two runs lie from an oracle, a trace of higher precision: the actual run's error against the expected run's own.
 ///
 /// A run is as good as another if its error against the oracle is not much greater, whatever the two differ by. The
-/// error of a record is the root mean square of its difference from the oracle, over the oracle's root mean square.
+/// error of a site at a layer is the root mean square of the difference from the oracle over all positions, over the oracle's
+/// root mean square.
 public struct OracleComparison: Equatable, Sendable {
   /// A site at one layer, over all positions.
   public struct Row: Equatable, Sendable {
@@ -13,16 +14,30 @@ public struct OracleComparison: Equatable, Sendable {
     public let layer: Int?
     /// Number of records.
     public internal(set) var records = 0
-    /// Greatest error of the expected run.
-    public internal(set) var expectedError = 0.0
-    /// Greatest error of the actual run.
-    public internal(set) var actualError = 0.0
     /// The position of the actual run's greatest error.
     public internal(set) var position = 0
+    fileprivate var squares = Squares()
+    fileprivate var greatest = -1.0
 
-    /// The actual run's greatest error over the expected run's; infinite where only the actual run has one.
+    /// Error of the expected run.
+    public var expectedError: Double { squares.relative(squares.expected) }
+    /// Error of the actual run.
+    public var actualError: Double { squares.relative(squares.actual) }
+
+    /// The actual run's error over the expected run's; infinite where only the actual run has one.
     public var ratio: Double {
       actualError == 0 ? 0 : expectedError == 0 ? .infinity : actualError / expectedError
+    }
+  }
+
+  /// Sums of squares: of the errors of both runs, and of the oracle.
+  fileprivate struct Squares: Equatable, Sendable {
+    var expected = 0.0
+    var actual = 0.0
+    var oracle = 0.0
+
+    func relative(_ errors: Double) -> Double {
+      errors == 0 ? 0 : oracle > 0 ? (errors / oracle).squareRoot() : .infinity
     }
   }
 
@@ -65,13 +80,13 @@ public struct OracleComparison: Equatable, Sendable {
         missing += 1
         continue
       }
-      let first = try Self.error(expected, key, reference)
-      let second = try Self.error(actual, key, reference)
-      guard let first, let second else {
+      guard let first = try Self.squares(expected, key, reference),
+        let second = try Self.squares(actual, key, reference)
+      else {
         missing += 1
         continue
       }
-      take(key, first, second)
+      take(key, expected: first, actual: second, oracle: reference.reduce(0) { $1.isFinite ? $0 + $1 * $1 : $0 })
     }
     rows.sort { RecordKey($0.name, layer: $0.layer, position: 0) < RecordKey($1.name, layer: $1.layer, position: 0) }
   }
@@ -82,28 +97,27 @@ public struct OracleComparison: Equatable, Sendable {
     try source.withRecord(key) { record in (0..<record.elementCount).map { record.element($0) } }
   }
 
-  /// Relative to the oracle's rms; infinite where one is not finite and the other not the same.
-  private static func error<Source: TensorSource & ~Copyable>(
+  /// The squares of the differences; infinite where one value is not finite and the other not the same.
+  private static func squares<Source: TensorSource & ~Copyable>(
     _ source: borrowing Source, _ key: RecordKey, _ oracle: [Double]
   ) throws(TraceError) -> Double? {
     let result = try source.withRecord(key) { record -> Double? in
       guard record.elementCount == oracle.count else { return nil }
-      var (errors, squares) = (0.0, 0.0)
+      var sum = 0.0
       for index in oracle.indices {
         let value = record.element(index)
         guard value.isFinite, oracle[index].isFinite else {
           if value == oracle[index] || value.isNaN && oracle[index].isNaN { continue }
           return .infinity
         }
-        errors += (value - oracle[index]) * (value - oracle[index])
-        squares += oracle[index] * oracle[index]
+        sum += (value - oracle[index]) * (value - oracle[index])
       }
-      return errors == 0 ? 0 : squares > 0 ? (errors / squares).squareRoot() : .infinity
+      return sum
     }
     return result ?? nil
   }
 
-  private mutating func take(_ key: RecordKey, _ expectedError: Double, _ actualError: Double) {
+  private mutating func take(_ key: RecordKey, expected: Double, actual: Double, oracle: Double) {
     let own = Key(name: key.name, layer: key.layer)
     let place = places[own] ?? rows.count
     if place == rows.count {
@@ -111,9 +125,11 @@ public struct OracleComparison: Equatable, Sendable {
       rows.append(Row(name: key.name, layer: key.layer))
     }
     rows[place].records += 1
-    rows[place].expectedError = max(rows[place].expectedError, expectedError)
-    if actualError > rows[place].actualError {
-      rows[place].actualError = actualError
+    rows[place].squares.expected += expected
+    rows[place].squares.actual += actual
+    rows[place].squares.oracle += oracle
+    if actual > rows[place].greatest {
+      rows[place].greatest = actual
       rows[place].position = key.position
     }
   }
@@ -128,8 +144,8 @@ extension OracleComparison {
     if let tokensPart { lines.append("  the tokens part at position \(tokensPart); judged up to there") }
     if missing > 0 { lines.append("  not judged: \(count(missing, "record")) that not all three traces hold alike") }
     guard !rows.isEmpty else { return lines.joined(separator: "\n") + "\n" }
-    lines.append("  (error: rms of the difference from the oracle over the oracle's rms; greatest over the positions)")
-    lines.append("  site             layer    expected's error    actual's error    ratio   at position")
+    lines.append("  (error: rms of the difference from the oracle over the oracle's rms, all positions together)")
+    lines.append("  site             layer    expected's error    actual's error    ratio   greatest at position")
     let shown = Set(
       rows.indices.sorted { rows[$0].ratio > rows[$1].ratio }.prefix(Self.rowLimit))
     for index in rows.indices where shown.contains(index) { lines.append("  " + Self.line(rows[index])) }
@@ -157,7 +173,7 @@ extension OracleComparison {
     }
     return row.name.text + right(row.layer.map(String.init) ?? "-", 22 - row.name.text.count)
       + right(short(row.expectedError), 20) + right(short(row.actualError), 18) + right(short(row.ratio), 9)
-      + right(String(row.position), 14)
+      + right(String(row.position), 23)
   }
 
   private static func short(_ value: Double) -> String { NumberText.rounded(value, digits: 3) }

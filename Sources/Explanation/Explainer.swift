@@ -31,6 +31,7 @@ package struct Explainer {
       tensors: tensors, weights: model, isQuantized: isQuantized, epsilon: epsilon, base: base,
       tokens: tensors.trace.tokens.mapValues(\.id))
     result.producer = header.producer
+    result.isQuantized = isQuantized
     result.tokens = tensors.trace.tokens
     result.headSize = model.configuration.headSize
     if epsilon != Constants.normEpsilon {

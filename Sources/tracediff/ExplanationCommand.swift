@@ -12,6 +12,7 @@ enum ExplanationCommand {
     switch try command.parse(arguments, into: &options) {
     case .help: return try Tool.print(command.help)
     case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
+    case .run where options.listsCauses: return try Tool.print(CauseListing.text)
     case .run(let operands):
       guard operands.count == 1 else {
         throw UsageError("one trace is needed, not \(operands.count); see tracediff explain --help")

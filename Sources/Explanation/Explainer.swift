@@ -7,15 +7,20 @@ package struct Explainer {
   private let replayModel: ReplayModel
   private let tensors: RecordedTensors
   private var investigations: [Site: Investigation] = [:]
+  private var expected: ExpectedReader?
   private var result = Explanation()
 
   /// An explainer of a trace that was made from a checkpoint.
   ///
   /// - Throws: `ExplainerError` when the trace's header says that it was made from another.
-  package init(_ tensors: RecordedTensors, model: ModelWeights) throws(ExplainerError) {
+  /// - Parameter expected: a reference's trace, to split errors into inherited and local ones.
+  package init(
+    _ tensors: RecordedTensors, model: ModelWeights, expected: RecordedTensors? = nil
+  ) throws(ExplainerError) {
     self.tensors = tensors
     let header = tensors.trace.header
-    try Self.check(header, model)
+    try Self.check(header, model, isExpected: false)
+    if let expected { self.expected = try ExpectedReader(expected, actual: tensors, model) }
     let precision = header[text: .precision]
     let isQuantized =
       model.groupSize != nil && precision != RunPlan.Precision.float64.rawValue
@@ -42,7 +47,8 @@ package struct Explainer {
     if result.problems.isEmpty, !tensors.trace.isComplete { result.problems.append("the trace is cut short") }
   }
 
-  private static func check(_ header: TraceHeader, _ model: ModelWeights) throws(ExplainerError) {
+  /// Whether a trace was made from a checkpoint, as far as its header tells.
+  static func check(_ header: TraceHeader, _ model: ModelWeights, isExpected: Bool) throws(ExplainerError) {
     let sizes = model.configuration
     let own: [(HeaderField, Int)] = [
       (.dim, sizes.dim), (.hiddenDim, sizes.hiddenDim), (.layerCount, sizes.layerCount), (.headCount, sizes.headCount),
@@ -50,13 +56,15 @@ package struct Explainer {
     ]
     for (field, size) in own {
       if let other = header[integer: field], other != size {
-        throw .otherSizes(field: field.rawValue, trace: other, checkpoint: size)
+        throw .otherSizes(isExpected: isExpected, field: field.rawValue, trace: other, checkpoint: size)
       }
     }
     if let fingerprint = header[text: .checkpointFingerprint] {
       let own = String(model.fingerprint, radix: 16)
       let padded = String(repeating: "0", count: 16 - own.count) + own
-      guard fingerprint == padded else { throw .otherCheckpoint(trace: fingerprint, checkpoint: padded) }
+      guard fingerprint == padded else {
+        throw .otherCheckpoint(isExpected: isExpected, trace: fingerprint, checkpoint: padded)
+      }
     }
   }
 
@@ -71,12 +79,16 @@ package struct Explainer {
       switch outcome {
       case .replayed(let tensor, let estimate, let context): take(key, tensor, estimate, context)
       case .unchecked(let reason): takeUnchecked(key, reason)
+      case .damaged(let error):
+        takeUnchecked(key, "damaged")
+        result.problems.append("\(key): \(error)")
       }
     }
     for (site, investigation) in investigations {
       result.faults.append(investigation.finish(checked: result.sites[site]?.records ?? 0))
     }
     result.faults.sort { $0.first.key < $1.first.key }
+    result.expected = expected?.split
     return result
   }
 
@@ -84,6 +96,7 @@ package struct Explainer {
     _ key: RecordKey, _ tensor: RecordedTensor, _ estimate: Estimate, _ context: CauseContext
   ) {
     let judgement = Judgement(tensor, estimate)
+    expected?.take(key, tensor, estimate, isFaulty: !judgement.isRounding)
     let finding = Explanation.Finding(key: key, shape: tensor.shape, type: tensor.type, judgement: judgement)
     var summary = result.sites[context.site] ?? Explanation.SiteSummary()
     summary.records += 1
@@ -133,17 +146,26 @@ package struct Explainer {
 /// Why a trace cannot be explained with a checkpoint.
 package enum ExplainerError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A size differs.
-  case otherSizes(field: String, trace: Int, checkpoint: Int)
+  case otherSizes(isExpected: Bool, field: String, trace: Int, checkpoint: Int)
   /// The weights differ.
-  case otherCheckpoint(trace: String, checkpoint: String)
+  case otherCheckpoint(isExpected: Bool, trace: String, checkpoint: String)
+
+  /// Whether the expected trace is meant.
+  package var isAboutExpected: Bool {
+    switch self {
+    case .otherSizes(let isExpected, _, _, _), .otherCheckpoint(let isExpected, _, _): isExpected
+    }
+  }
 
   /// One line in lower case.
   package var description: String {
     switch self {
-    case .otherSizes(let field, let trace, let checkpoint):
-      "the trace was made from another model: \(field) is \(trace) in the trace and \(checkpoint) in the checkpoint"
-    case .otherCheckpoint(let trace, let checkpoint):
-      "the trace was made from another checkpoint: fingerprint \(trace), and this one has \(checkpoint)"
+    case .otherSizes(let isExpected, let field, let trace, let checkpoint):
+      "the \(isExpected ? "expected " : "")trace was made from another model: \(field) is \(trace) in the trace and "
+        + "\(checkpoint) in the checkpoint"
+    case .otherCheckpoint(let isExpected, let trace, let checkpoint):
+      "the \(isExpected ? "expected " : "")trace was made from another checkpoint: it says fingerprint "
+        + "\(visibleText(trace.utf8)), and the checkpoint has \(checkpoint)"
     }
   }
 }

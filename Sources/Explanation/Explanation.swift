@@ -107,6 +107,8 @@ package struct Explanation: Sendable {
   package internal(set) var producer = ""
   /// The tokens, for texts.
   package internal(set) var tokens: [Int: TraceToken] = [:]
+  /// Errors against a reference's trace, where one was given.
+  package internal(set) var expected: ExpectedSplit?
   /// Elements per head.
   package internal(set) var headSize: Int?
 

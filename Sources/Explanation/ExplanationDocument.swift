@@ -29,6 +29,7 @@ package struct ExplanationDocument {
       ("problems", .array(explanation.problems.prefix(Self.listingLimit).map { .string($0) })),
       ("problem_count", .integer(explanation.problems.count)),
       ("notes", .array(explanation.notes.map { .string($0) })),
+      ("expected", explanation.expected.map(Self.value) ?? .null),
     ]
   }
 
@@ -42,7 +43,7 @@ package struct ExplanationDocument {
       ("unchecked_count", .integer(0)), ("worst_ratio", .number(0)), ("worst", .null), ("first", .null),
       ("faults", .array([])), ("fault_count", .integer(0)), ("sites", .array([])),
       ("problems", .array([.string(problem)])),
-      ("problem_count", .integer(1)), ("notes", .array([])),
+      ("problem_count", .integer(1)), ("notes", .array([])), ("expected", .null),
     ]
   }
 
@@ -94,6 +95,38 @@ package struct ExplanationDocument {
       ("site", .string(entry.name.text)), ("reason", .string(entry.reason)), ("records", .integer(entry.records)),
       ("layers", .array(entry.layers.sorted().prefix(listingLimit).map { .integer($0) })),
       ("positions", .array([.integer(entry.positions.lowerBound), .integer(entry.positions.upperBound)])),
+    ])
+  }
+
+  private static func value(_ split: ExpectedSplit) -> JSONValue {
+    func fields(_ errors: ExpectedSplit.Errors) -> [(String, JSONValue)] {
+      [
+        ("total", .number(errors.total)), ("local", .number(errors.local)), ("inherited", .number(errors.inherited)),
+      ]
+    }
+    return .object([
+      ("producer", .string(split.producer)), ("records", .integer(split.records)), ("missing", .integer(split.missing)),
+      ("tokens_part_at", JSONValue(split.tokensPart)),
+      (
+        "sites",
+        .array(
+          Site.allCases.compactMap { site in
+            split.sites[site].map { .object([("site", .string(site.rawValue))] + fields($0)) }
+          })
+      ),
+      ("logits_compared", .integer(split.logits.compared)), ("logits_beyond_tolerance", .integer(split.logits.beyond)),
+      ("passed_by_tolerance", .integer(split.passedByTolerance.values.reduce(0, +))),
+      (
+        "flips",
+        .array(
+          split.flips.map { flip in
+            .object([
+              ("position", .integer(flip.position)), ("expected", .integer(flip.expected)),
+              ("actual", .integer(flip.actual)), ("margin", .number(flip.margin)), ("bound", .number(flip.bound)),
+              ("near_tie", .bool(flip.isNearTie)),
+            ])
+          })
+      ), ("flip_count", .integer(split.flipCount)),
     ])
   }
 }

@@ -4,7 +4,7 @@ import TraceFormat
 /// An explanation for people.
 package struct ExplanationReport {
   private static let listingLimit = 20
-  private let explanation: Explanation
+  let explanation: Explanation
   private let path: String
   private let modelPath: String
 
@@ -24,7 +24,7 @@ package struct ExplanationReport {
     if explanation.faults.count > Self.listingLimit {
       sections.append(["... \(explanation.faults.count - Self.listingLimit) more operations"])
     }
-    sections += [checked, unchecked, problems, notes]
+    sections += [expectedSplit, flips, checked, unchecked, problems, notes]
     return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
   }
 
@@ -60,6 +60,12 @@ package struct ExplanationReport {
       lines.append("  expected    \(operation.kind.formula)")
     }
     lines.append("  spread      \(spread(fault))")
+    if let errors = explanation.expected?.firstFaulty[fault.site] {
+      lines.append(
+        "  split       error \(NumberText.rounded(errors.total, digits: 3)) of the expected rms: "
+          + "\(NumberText.rounded(errors.local, digits: 3)) made here, "
+          + "\(NumberText.rounded(errors.inherited, digits: 3)) inherited")
+    }
     lines += first(fault.first)
     return lines
   }
@@ -123,7 +129,7 @@ package struct ExplanationReport {
     return lines
   }
 
-  private func padded(_ text: String, to width: Int) -> String {
+  func padded(_ text: String, to width: Int) -> String {
     String(repeating: " ", count: max(1, width - text.count)) + text
   }
 

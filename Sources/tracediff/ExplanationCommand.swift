@@ -36,9 +36,11 @@ enum ExplanationCommand {
     let explainer: Explainer
     do {
       let weights = ModelWeights(try openModel(modelPath))
-      explainer = try Explainer(RecordedTensors(trace), model: weights)
+      let expected = try options.expectedPath.map { try RecordedTensors(openTrace($0)) }
+      explainer = try Explainer(RecordedTensors(trace), model: weights, expected: expected)
     } catch let error as ExplainerError {
-      throw ToolError.failed("\(path): \(error)")
+      let file = error.isAboutExpected ? options.expectedPath ?? path : path
+      throw ToolError.failed("\(file): \(error)")
     }
     let progress = ProgressLine()
     let explanation = explainer.explain { progress.show($0, of: $1) }

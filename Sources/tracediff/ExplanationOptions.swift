@@ -3,6 +3,7 @@ import ToolSupport
 /// What the user wants explained.
 struct ExplanationOptions {
   var modelPath: String?
+  var expectedPath: String?
   var jsonPath: String?
 }
 
@@ -21,7 +22,13 @@ extension ExplanationOptions {
           [
             Option(
               "model", short: "m", value: "CHECKPOINT", help: "The checkpoint that the trace was made from.",
-              effect: { target, value throws(UsageError) in target.modelPath = try value.path() })
+              effect: { target, value throws(UsageError) in target.modelPath = try value.path() }),
+            Option(
+              "expected", short: "e", value: "TRACE",
+              help:
+                "A reference's trace of the same run: errors are split into inherited and local ones, and token flips "
+                + "are judged.",
+              effect: { target, value throws(UsageError) in target.expectedPath = try value.path() }),
           ]),
         OptionGroup(
           "Output",

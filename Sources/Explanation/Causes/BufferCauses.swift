@@ -78,13 +78,13 @@ extension Catalogue {
 
   /// Sums added onto what the buffer held before.
   static func leftovers(_ context: CauseContext) -> [Hypothesis] {
-    let terms =
-      context.operation.kind == .product ? context.replay.activation(context.inputs).count : context.position + 1
-    let gamma = Rounding.gamma(terms + 2)
     return sources(context).prefix(3).map { source in
       let words = source.description.replacing("hold ", with: "")
       return Hypothesis(words) { context in
         guard let before = source.values(context), before.count >= context.expected.count else { return nil }
+        let terms =
+          context.operation.kind == .product ? context.replay.activation(context.inputs).count : context.position + 1
+        let gamma = Rounding.gamma(terms + 2)
         var result = context.expected
         if result.isExact { result.errors = [Double](repeating: 0, count: result.count) }
         for i in 0..<result.count {

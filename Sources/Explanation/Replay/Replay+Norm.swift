@@ -18,7 +18,7 @@ extension Replay {
   /// RMSNorm: y[j] = w[j] * x[j] / sqrt(mean(x^2) + epsilon). Shapes: all n.
   ///
   /// Bound per element, with s = 1 / sqrt(mean(x^2) + epsilon):
-  /// (gamma_{n+8}/2 + 9u) abs(y) + eta (2 + abs(w) + abs(x) + s (1 + abs(w) + abs(x))), and what an error of
+  /// (gamma_{n+3}/2 + 9u) abs(y) + eta (2 + abs(w) + abs(x) + s (1 + abs(w) + abs(x))), and what an error of
   /// eta (2n + 6) in mean(x^2) + epsilon makes. Without bound where the sum of squares leaves the range of float32, or
   /// underflows and there is no epsilon.
   static func rmsNorm(_ x: Estimate, weight: [Double], _ recipe: NormRecipe) -> Estimate {
@@ -39,7 +39,7 @@ extension Replay {
     let variance = squares / divisor + (recipe.addsEpsilonToRoot ? 0 : recipe.epsilon)
     let scale = Self.scale(variance, recipe)
     let uncertainty = spread / divisor + Rounding.eta * Double(2 * n + 6)
-    let gamma = Rounding.gamma(n + 8)
+    let gamma = Rounding.gamma(n + 3)
     // Where the root is left out, the relative error of the sum counts in full.
     let relative =
       (recipe.omitsRoot ? gamma : gamma / 2) + Rounding.reciprocalRoot

@@ -43,7 +43,8 @@ extension Replay {
   ///
   /// Bound, with M = max s and P telling whether exp(M) is a normal float32:
   /// (m + 22 + max(3 abs(s - M) + 3 ln m, P: 2 abs(s) + 2 abs(M) + 2 ln m)) u a + eta max(1, P: exp(-M)) (1 + m a) + eta.
-  /// Without bound where a score is +infinity.
+  /// Without bound where a score is +infinity. Scores that were not recorded may have been used as they came (online softmax):
+  /// 18u a for each that may raise the maximum.
   static func softmax(_ s: Estimate) -> Estimate {
     let m = s.count
     let largest = s.values.max() ?? 0
@@ -59,6 +60,7 @@ extension Replay {
       sum += exponential
       widest = max(widest, s.error(t))
     }
+    let rescalings = Double(Self.rescalings(s))
     // Without the maximum subtracted, exponentials overflow or vanish together outside these limits; that is not honest.
     let isPlain = largest - widest < 88.73 && largest + widest > -87.34
     let underflow = Rounding.eta * (isPlain ? max(1, exp(widest - largest)) : 1)
@@ -75,12 +77,23 @@ extension Replay {
       let spread = log(Double(m))
       let shifted = 3 * (abs(s.values[t] - largest) + error + spread)
       let plain = isPlain ? 2 * (abs(s.values[t]) + abs(largest) + error + spread) : 0
-      let steps = (Double(m) + 22 + max(shifted, plain)) * Rounding.u
+      let steps = (Double(m) + 22 + 18 * rescalings + max(shifted, plain)) * Rounding.u
       let relative = steps < 1 ? steps / (1 - steps) : .infinity
       result.errors[t] =
         a * (relative * (1 + carried) + carried) + underflow * (1 + Double(m) * a) * (1 + relative) + Rounding.eta
     }
     return result
+  }
+
+  /// How often the maximum of scores that were not recorded may rise while they are taken in ascending order.
+  private static func rescalings(_ s: Estimate) -> Int {
+    guard !s.isExact else { return 0 }
+    var (count, least) = (0, -Double.infinity)
+    for t in 0..<s.count {
+      if t > 0 && s.values[t] + s.errors[t] > least { count += 1 }
+      least = max(least, s.values[t] - s.errors[t])
+    }
+    return count
   }
 
   /// Weighted sum of one head's values: y[i] = sum over t of a[t] * v[t][i]. Shapes: weights m, output n.

@@ -32,7 +32,8 @@ import TraceFormat
     enum Fault: CaseIterable { case none, unrotatedKeys, lateKeys, unscaled, keyForValue }
 
     func run(
-      _ machine: Machine, _ angles: Machine.Angles, _ scaling: Machine.Scaling, _ fault: Fault = .none
+      _ machine: Machine, _ angles: Machine.Angles, _ scaling: Machine.Scaling, _ fault: Fault = .none,
+      block: Int? = nil
     ) -> [Double] {
       func project(_ rows: [[Double]], _ x: [Double]) -> [Double] { rows.map { machine.dot($0, x) } }
       func turn(_ v: [Double], _ position: Int) -> [Double] {
@@ -45,8 +46,9 @@ import TraceFormat
       }
       var scores = machine.scores(query, keys, scaling)
       if fault == .unscaled { scores = scores.map { $0 * Double(headSize).squareRoot() } }
-      let weights = machine.softmax(scores, subtractsMaximum: true)
-      return machine.weightedSum(weights, x.map { project(fault == .keyForValue ? wk : wv, $0) })
+      let values = x.map { project(fault == .keyForValue ? wk : wv, $0) }
+      if let block { return machine.onlineAttention(scores, values, block: block) }
+      return machine.weightedSum(machine.softmax(scores, subtractsMaximum: true), values)
     }
 
     /// The same with estimates.
@@ -77,6 +79,8 @@ import TraceFormat
         let angles = Machine.Angles.allCases[(index + place) % 4]
         let actual = head.run(entry.machine, angles, Self.scalings[(index + place) % 3])
         attack.take(entry.name, "model \(index), \(angles)", actual, estimate)
+        let online = head.run(entry.machine, angles, .query, block: 1 + index % 4)
+        attack.take("\(entry.name), online", "model \(index), \(angles)", online, estimate)
       }
       for fault in Head.Fault.allCases where fault != .none {
         let ratio = Verdict(head.run(Machine(), .power, .after, fault), estimate).ratio
@@ -88,6 +92,29 @@ import TraceFormat
       print("attention, carried: \(fault): least ratio \(ratio)")
       #expect(ratio > 1, "\(fault), seed \(Self.seed)")
     }
+  }
+
+  /// Scores that rise steadily, so that online softmax scales its sums at every position: the worst for it. They are known
+  /// as well as float32 allows, which leaves the bound nothing but its own constants.
+  @Test func onlineSoftmaxOfRisingScores() {
+    var attack = Attack("online softmax of rising scores", seed: Self.seed)
+    var inputs = Inputs(seed: Self.seed)
+    for m in [2, 5, 20, 100] {
+      for _ in 0..<5 {
+        let step = inputs.uniform(0.001...0.5)
+        let s = (0..<m).map { Double(Float(step * Double($0))) }
+        let rows = (0..<m).map { _ in inputs.vector(.random, 4) }
+        let scores = Estimate(s, errors: s.map { _ in 0x1p-149 })
+        let estimate = Replay.weightedSum(
+          Replay.softmax(scores), from: 0, values: rows.map { Estimate($0) }, from: 0, headSize: 4)
+        for (name, machine) in Machine.all {
+          for block in [1, 3, 16] {
+            attack.take(name, "\(m) in blocks of \(block)", machine.onlineAttention(s, rows, block: block), estimate)
+          }
+        }
+      }
+    }
+    attack.finish()
   }
 
   @Test func gatesWithNothingBetween() {

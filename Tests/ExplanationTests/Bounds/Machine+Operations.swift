@@ -93,6 +93,28 @@ extension Machine {
     (rows.first ?? []).indices.map { i in dot(weights, rows.map { $0[i] }) }
   }
 
+  /// Softmax and weighted sum in one pass over blocks of positions; sums are scaled down whenever the maximum rises.
+  func onlineAttention(_ s: [Double], _ rows: [[Double]], block: Int) -> [Double] {
+    var (largest, total) = (-Double.infinity, 0.0)
+    var sums = (rows.first ?? []).map { _ in 0.0 }
+    for start in stride(from: 0, to: s.count, by: block) {
+      let range = start..<min(start + block, s.count)
+      let next = max(largest, s[range].max() ?? largest)
+      if next > largest && start > 0 {
+        let factor = exponential(subtract(largest, next))
+        total = multiply(total, factor)
+        sums = sums.map { multiply($0, factor) }
+      }
+      largest = next
+      for t in range {
+        let weight = exponential(subtract(s[t], largest))
+        total = add(total, weight)
+        for i in sums.indices { sums[i] = multiplyAdd(weight, rows[t][i], sums[i]) }
+      }
+    }
+    return sums.map { divide($0, total) }
+  }
+
   /// How SwiGLU's factors are put together.
   enum GateOrder: CaseIterable { case sigmoid, quotient, productFirst, upFirst }
 

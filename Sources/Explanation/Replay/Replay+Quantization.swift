@@ -30,6 +30,8 @@ extension Replay {
       guard scale > 0 else { continue }
       let quotient = x.values[j] / scale
       var slack = 8 * Rounding.u * (1 + abs(quotient)) + x.error(j) / scale
+      // A subnormal x may have been taken for zero.
+      if abs(x.values[j]) - x.error(j) < Rounding.eta { slack += Rounding.eta / scale }
       if scaleError > 0 {
         slack += scaleError < scale ? abs(quotient) * scaleError / (scale - scaleError) : .infinity
       }

@@ -1,4 +1,6 @@
 import Foundation
+import Model
+import TestSupport
 import Testing
 import TraceFormat
 
@@ -13,6 +15,27 @@ import TraceFormat
     #expect(estimate.isUnbounded)
     #expect(Verdict(Machine().rmsNorm(x, w, epsilon: 1e-5, .scaleFirst), estimate).passes)
     #expect(Verdict(Machine { $0.isWide = true }.rmsNorm(x, w, epsilon: 1e-5, .scaleFirst), estimate).passes)
+  }
+
+  /// Honest results differ without limit there, so explain says that it could not check them.
+  @Test func explainListsWhatLeavesTheRange() throws {
+    let explanation = try RecallModel(.grouped, .legacy, positions: 2).explain(HugeEmbedding())
+    #expect(explanation.faults.map(\.site) == [.embedding])
+    #expect(Set(explanation.unchecked.map(\.name.site)) == [.attentionNorm, .ffnNorm, .finalNorm])
+    #expect(explanation.unchecked.allSatisfy { $0.reason.contains("leaves the range of float32") })
+  }
+
+  private struct HugeEmbedding: Operations {
+    private let base = Llama2Operations<Float>()
+
+    func perform(_ site: Site, layer: Int, _ s: inout ForwardState<Float>, _ model: borrowing Checkpoint) {
+      base.perform(site, layer: layer, &s, model)
+      guard site == .embedding else { return }
+      for position in 0..<s.positions.count {
+        var row = s.x.mutableRow(position)
+        for j in 0..<row.count { row[j] *= 1e22 }
+      }
+    }
   }
 
   @Test func normOfZeros() {
@@ -100,6 +123,9 @@ import TraceFormat
     #expect(Verdict([0, 0, 0, 0], flushed).passes)
     #expect(!Verdict([1, 0, 0, 0], flushed).passes)
     #expect(Verdict([0], Replay.quantizationScales(Estimate(x), groupSize: 4)).passes)
+    // A subnormal value next to a normal scale may be taken for zero.
+    let least = Replay.quantizedValues(Estimate([0x1.FCp-120, 0x1.8p-127]), scales: Estimate([0x1p-126]), groupSize: 2)
+    #expect(Verdict([127, 0], least).passes && Verdict([127, 1], least).passes && !Verdict([126, 1], least).passes)
   }
 
   @Test(arguments: [-1.0, 1])

@@ -80,8 +80,9 @@ lint: | swift-toolchain
 test-debug: all test-programs
 	LLAMA2_BIN=$(CURDIR)/bin swift test --scratch-path .build
 
+# Some tests reach internal functions, which release builds hide unless told otherwise.
 test-release: all test-programs
-	LLAMA2_BIN=$(CURDIR)/bin swift test -c release --scratch-path .build
+	LLAMA2_BIN=$(CURDIR)/bin swift test -c release -Xswiftc -enable-testing --scratch-path .build
 
 .PHONY: test-programs
 test-programs: $(BUILD)/reference-sanitized $(BUILD)/port-example

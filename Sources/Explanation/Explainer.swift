@@ -118,6 +118,7 @@ package struct Explainer {
       let key = tensors.trace.key(at: place)
       guard let site = key.name.site else {
         takeUnchecked(key, "not a site of the table")
+        do throws(TraceError) { _ = try tensors.tensor(key) } catch { result.problems.append("\(key): \(error)") }
         continue
       }
       if site.isQuantizedOnly && !replayModel.isQuantized {

@@ -19,6 +19,10 @@ enum ExplanationCommand {
       guard let modelPath = options.modelPath else {
         throw UsageError("the trace's checkpoint is needed: --model CHECKPOINT; see tracediff explain --help")
       }
+      if let jsonPath = options.jsonPath {
+        let inputs = [operands[0].path, modelPath] + (options.expectedPath.map { [$0] } ?? [])
+        try Tool.requireApart(outputs: [jsonPath], inputs: inputs)
+      }
       do {
         return try explain(operands[0].path, modelPath, options)
       } catch ToolError.failed(let message) {
@@ -45,7 +49,8 @@ enum ExplanationCommand {
     let progress = ProgressLine()
     let explanation = explainer.explain { progress.show($0, of: $1) }
     progress.clear()
-    if options.jsonPath != "-" {
+    let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
+    if !isQuiet {
       let output = OutputWriter.standardOutput()
       output.write(ExplanationReport(explanation, path: path, modelPath: modelPath).text)
       try output.finish()
@@ -61,12 +66,7 @@ enum ExplanationCommand {
 
 /// Opens a checkpoint; what goes wrong names the file.
 func openModel(_ path: String) throws(ToolError) -> Checkpoint {
-  do {
-    return try Checkpoint(path: path)
-  } catch {
-    if case .file(let error) = error { throw .failed(error.description) }
-    throw .failed("\(path): \(error)")
-  }
+  try Tool.naming(path) { () throws(CheckpointError) in try Checkpoint(path: path) }
 }
 
 /// A line on a terminal's standard error that says how far a long run is.

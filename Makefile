@@ -85,8 +85,9 @@ lint: | swift-toolchain
 test-debug: all test-programs
 	WERROR=1 LLAMA2_BIN=$(CURDIR)/bin LLAMA2_BUILD=$(CURDIR)/$(BUILD) swift test --scratch-path .build
 
+# Some tests reach internal functions, which release builds hide unless told otherwise.
 test-release: all test-programs
-	WERROR=1 LLAMA2_BIN=$(CURDIR)/bin LLAMA2_BUILD=$(CURDIR)/$(BUILD) swift test -c release --scratch-path .build
+	WERROR=1 LLAMA2_BIN=$(CURDIR)/bin LLAMA2_BUILD=$(CURDIR)/$(BUILD) swift test -c release -Xswiftc -enable-testing --scratch-path .build
 
 .PHONY: test-programs
 test-programs: $(BUILD)/reference-sanitized $(BUILD)/port-example $(BUILD)/emitter-c99 $(BUILD)/emitter-cxx17

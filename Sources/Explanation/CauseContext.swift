@@ -107,7 +107,7 @@ struct ReplayModel: Sendable {
     var row = [Double](repeating: 0, count: sizes.dim)
     weights.fill(.tokenEmbedding, 0, token, &row)
     guard weights.groupSize != nil else { return Estimate(row) }
-    return Estimate(row, errors: row.map { Rounding.u * abs($0) + 128 * Rounding.eta })
+    return Estimate(row, errors: row.map { Rounding.once * abs($0) + 128 * Rounding.eta })
   }
 }
 

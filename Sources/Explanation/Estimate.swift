@@ -29,6 +29,9 @@ package struct Estimate: Sendable {
   @inline(__always)
   func error(_ index: Int) -> Double { errors.isEmpty ? 0 : errors[index] }
 
+  /// Whether no element has a bound: honest results may be anything.
+  var isUnbounded: Bool { !errors.isEmpty && errors.allSatisfy { $0 == .infinity } }
+
   /// Some of the elements.
   func slice(_ range: Range<Int>) -> Estimate {
     Estimate(Array(values[range]), errors: errors.isEmpty ? [] : Array(errors[range]))

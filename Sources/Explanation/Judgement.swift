@@ -42,13 +42,18 @@ package struct Judgement: Sendable {
     let ratio: Double
     let bound: Double
 
-    /// Judges an element; acceptance is written positively, so that NaN cannot pass for a number.
+    /// Judges an element; acceptance is written positively, so that NaN cannot pass for a number. Where the bound is infinite,
+    /// anything passes: honest results differ without limit.
     ///
     /// - Parameters:
     ///   - value: the replayed value.
     ///   - error: its bound, storage apart.
     @inline(__always)
     init(_ actual: Double, _ value: Double, _ error: Double, _ type: ElementType) {
+      if value.isFinite && error == .infinity {
+        (passes, ratio, bound) = (true, 0, error)
+        return
+      }
       guard actual.isFinite, value.isFinite else {
         (passes, bound) = (Self.nonFinitePasses(actual, value, error, type), error)
         ratio = passes ? 0 : .infinity
@@ -68,8 +73,7 @@ package struct Judgement: Sendable {
       if value.isNaN { return !actual.isFinite }
       if !value.isFinite { return actual == value || actual.isNaN }
       guard !actual.isNaN else { return false }
-      let limit = type == .float16 ? 65504 : Rounding.greatest
-      return abs(value) + error >= limit && (actual > 0) == (value > 0)
+      return abs(value) + error >= Rounding.greatest(type) && (actual > 0) == (value > 0)
     }
   }
 }

@@ -8,12 +8,26 @@ enum Rounding {
   static let eta = 0x1p-126
   /// Relative error of an elementary function (exp, cos, sin): 4 ulp, each at most 2u. Vector libraries state 4 ulp.
   static let libm = 8 * u
+  /// Relative error of one rounding of a replayed value: u, and room for the replay's own rounding.
+  static let once = u * (1 + 0x1p-10)
   /// Relative error of 1 / x: a division, or an approximate reciprocal of 12 bits and one Newton step.
-  static let reciprocal = 4.3 * u
+  static let reciprocal = 5.5 * u
+  /// Relative error of a / x: a division, or a product with such a reciprocal.
+  static let quotient = reciprocal + u
   /// Relative error of 1 / sqrt(x): a root and a division, or an approximation of 12 bits and one Newton step.
   static let reciprocalRoot = 6.5 * u
   /// Greatest finite float32.
   static let greatest = Double(Float.greatestFiniteMagnitude)
+
+  /// Greatest finite number of a format; of float64, that of float32, because float64 traces are judged as such.
+  @inline(__always)
+  static func greatest(_ type: ElementType) -> Double {
+    switch type {
+    case .float32, .float64, .int8: greatest
+    case .float16: 65504
+    case .bfloat16: 0x1.FEp127
+    }
+  }
 
   /// n*u / (1 - n*u): the relative error of n roundings (Higham, lemma 3.1).
   @inline(__always)

@@ -3,7 +3,8 @@ import PlatformLibc
 extension Replay {
   /// Scores of one head: (q . k[t]) / divisor for every row t. Shapes: query n, each row of keys at least `columns`.
   ///
-  /// Bound: (gamma_{n+8} sum abs(q) abs(k)) / divisor + eta (2n + 2 + 2 sum abs(q) + 2 sum abs(k)).
+  /// Bound: (gamma_{n+8} sum abs(q) abs(k)) / divisor + (1 + gamma_{n+8}) eta (2n + 2 + 2 sum abs(q) + 2 sum abs(k)).
+  /// Without bound where sum abs(q) abs(k) leaves the range of float32.
   ///
   /// - Parameters:
   ///   - queryStart: where the head begins in the query.
@@ -13,6 +14,7 @@ extension Replay {
   ) -> Estimate {
     var result = Estimate(zeros: keys.count)
     let gamma = Rounding.gamma(n + 8)
+    let lost = Rounding.eta * (1 + gamma)
     for (t, key) in keys.enumerated() {
       var (sum, products, carried, sizes) = (0.0, 0.0, 0.0, 0.0)
       for i in 0..<n {
@@ -21,54 +23,84 @@ extension Replay {
         sum += q * k
         products += (abs(q) + qe) * (abs(k) + ke)
         carried += abs(q) * ke + abs(k) * qe + qe * ke
-        sizes += abs(q) + abs(k)
+        sizes += abs(q) + qe + abs(k) + ke
       }
       result.values[t] = sum / divisor
       result.errors[t] =
-        (gamma * products + carried) / divisor + Rounding.eta * (2 * Double(n) + 2 + 2 * sizes)
+        products < Rounding.greatest
+        ? (gamma * products + carried) / divisor + lost * (2 * Double(n) + 2 + 2 * sizes) : .infinity
     }
     return result
   }
 
   /// Softmax of one head: a[t] = exp(s[t]) / sum of exp(s). Shape: m, not empty.
   ///
-  /// Bound: (m + 21 + 3 ln m + 3 abs(s - max) + 4 max abs(s)) u a + eta max(1, exp(-max)) (1 + m a) + eta.
+  /// Bound, with M = max s and P telling whether exp(M) is a normal float32:
+  /// (m + 22 + max(3 abs(s - M) + 3 ln m, P: 2 abs(s) + 2 abs(M) + 2 ln m)) u a + eta max(1, P: exp(-M)) (1 + m a) + eta.
+  /// Without bound where a score is +infinity. Scores that were not recorded may have been used as they came (online softmax):
+  /// 18u a for each that may raise the maximum.
   static func softmax(_ s: Estimate) -> Estimate {
     let m = s.count
     let largest = s.values.max() ?? 0
-    var (sum, magnitude, widest) = (0.0, 0.0, 0.0)
     var result = Estimate(zeros: m)
+    guard largest != .infinity else {
+      result.errors = [Double](repeating: .infinity, count: m)
+      return result
+    }
+    var (sum, widest) = (0.0, 0.0)
     for t in 0..<m {
       let exponential = exp(s.values[t] - largest)
       result.values[t] = exponential
       sum += exponential
-      if s.values[t].isFinite { magnitude = max(magnitude, abs(s.values[t]) + s.error(t)) }
       widest = max(widest, s.error(t))
     }
-    let underflow = Rounding.eta * max(1, exp(-largest))
+    let rescalings = Double(Self.rescalings(s))
+    // Without the maximum subtracted, exponentials overflow or vanish together outside these limits; that is not honest.
+    let isPlain = largest - widest < 88.73 && largest + widest > -87.34
+    let underflow = Rounding.eta * (isPlain ? max(1, exp(widest - largest)) : 1)
     for t in 0..<m {
       let a = result.values[t] / sum
-      let carried = s.isExact ? 0 : expm1(s.error(t) + widest)
-      let distance = a > 0 ? abs(s.values[t] - largest) + s.error(t) : 0
-      let steps = Double(m) + 21 + 3 * log(Double(m)) + 3 * distance + 4 * magnitude
-      let relative = steps * Rounding.u / max(1 - steps * Rounding.u, 0)
       result.values[t] = a
+      let error = s.error(t) + widest
+      if a == 0 {
+        let carried = s.isExact ? 0 : exp(min(0, s.values[t] - largest + error))
+        result.errors[t] = 2 * carried + 2 * underflow + Rounding.eta
+        continue
+      }
+      let carried = s.isExact ? 0 : expm1(error)
+      let spread = log(Double(m))
+      let shifted = 3 * (abs(s.values[t] - largest) + error + spread)
+      let plain = isPlain ? 2 * (abs(s.values[t]) + abs(largest) + error + spread) : 0
+      let steps = (Double(m) + 22 + 18 * rescalings + max(shifted, plain)) * Rounding.u
+      let relative = steps < 1 ? steps / (1 - steps) : .infinity
       result.errors[t] =
-        a * (relative * (1 + carried) + carried) + underflow * (1 + Double(m) * a) + Rounding.eta
-      if a == 0 { result.errors[t] = underflow + Rounding.eta }
+        a * (relative * (1 + carried) + carried) + underflow * (1 + Double(m) * a) * (1 + relative) + Rounding.eta
     }
     return result
   }
 
+  /// How often the maximum of scores that were not recorded may rise while they are taken in ascending order.
+  private static func rescalings(_ s: Estimate) -> Int {
+    guard !s.isExact else { return 0 }
+    var (count, least) = (0, -Double.infinity)
+    for t in 0..<s.count {
+      if t > 0 && s.values[t] + s.errors[t] > least { count += 1 }
+      least = max(least, s.values[t] - s.errors[t])
+    }
+    return count
+  }
+
   /// Weighted sum of one head's values: y[i] = sum over t of a[t] * v[t][i]. Shapes: weights m, output n.
   ///
-  /// Bound: gamma_{m+2} sum a abs(v) + eta (2m + 1 + sum abs(v) + sum abs(a)).
+  /// Bound: gamma_{m+2} sum a abs(v) + (1 + gamma_{m+2}) eta (2m + 1 + sum abs(v) + sum abs(a)). Without bound where
+  /// sum a abs(v) leaves the range of float32.
   static func weightedSum(
     _ weights: Estimate, from weightStart: Int, values rows: [Estimate], from start: Int, headSize n: Int
   ) -> Estimate {
     let m = rows.count
     var result = Estimate(zeros: n)
     let gamma = Rounding.gamma(m + 2)
+    let lost = Rounding.eta * (1 + gamma)
     for t in 0..<m {
       let (a, ae) = (weights.values[weightStart + t], weights.error(weightStart + t))
       let row = rows[t]
@@ -78,10 +110,13 @@ extension Replay {
         let product = (abs(a) + ae) * (abs(v) + ve)
         // The carried error is the product of the magnitudes less that of the values alone.
         let carried = abs(a) * ve + abs(v) * ae + ae * ve
-        result.errors[i] += gamma * product + carried + Rounding.eta * (2 + abs(v) + abs(a))
+        result.errors[i] += gamma * product + carried + lost * (2 + abs(v) + ve + abs(a) + ae)
       }
     }
-    for i in 0..<n { result.errors[i] += Rounding.eta }
+    for i in 0..<n {
+      result.errors[i] += lost
+      if result.errors[i] >= gamma * Rounding.greatest { result.errors[i] = .infinity }
+    }
     return result
   }
 }

@@ -18,7 +18,9 @@ extension Replay {
   /// RMSNorm: y[j] = w[j] * x[j] / sqrt(mean(x^2) + epsilon). Shapes: all n.
   ///
   /// Bound per element, with s = 1 / sqrt(mean(x^2) + epsilon):
-  /// (gamma_{n+3}/2 + 9u) abs(y) + eta (2 + abs(w) + s (1 + abs(w) + abs(x))).
+  /// (gamma_{n+3}/2 + 9u) abs(y) + eta (2 + abs(w) + abs(x) + s (1 + abs(w) + abs(x))), and what an error of
+  /// eta (2n + 6) in mean(x^2) + epsilon makes. Without bound where the sum of squares leaves the range of float32, or
+  /// underflows and there is no epsilon.
   static func rmsNorm(_ x: Estimate, weight: [Double], _ recipe: NormRecipe) -> Estimate {
     if recipe.isMissing { return x }
     let n = x.count
@@ -36,20 +38,29 @@ extension Replay {
     let divisor = recipe.usesSum ? 1 : Double(n)
     let variance = squares / divisor + (recipe.addsEpsilonToRoot ? 0 : recipe.epsilon)
     let scale = Self.scale(variance, recipe)
-    let uncertainty = spread / divisor
-    let scaleError =
-      uncertainty == 0 ? 0 : uncertainty < variance ? Self.scale(variance - uncertainty, recipe) - scale : .infinity
+    let uncertainty = spread / divisor + Rounding.eta * Double(2 * n + 6)
+    let gamma = Rounding.gamma(n + 3)
     // Where the root is left out, the relative error of the sum counts in full.
     let relative =
-      (recipe.omitsRoot ? Rounding.gamma(n + 3) : Rounding.gamma(n + 3) / 2) + Rounding.reciprocalRoot
+      (recipe.omitsRoot ? gamma : gamma / 2) + Rounding.reciprocalRoot
       + 2.5 * Rounding.u + (recipe.subtractsMean ? Rounding.gamma(n) : 0)
     var result = Estimate(zeros: n)
+    let leavesRange = (squares + spread) * (1 + gamma) >= Rounding.greatest
+    if leavesRange || uncertainty >= variance {
+      for j in 0..<n {
+        let y = weight[j] * (scale * input.values[j])
+        result.values[j] = y.isFinite ? y : 0
+        result.errors[j] = .infinity
+      }
+      return result
+    }
+    let scaleError = Self.scale(variance - uncertainty, recipe) - scale
     for j in 0..<n {
       let (value, error, w) = (input.values[j], input.error(j), weight[j])
       let y = w * (scale * value)
       var carried = 0.0
       if error > 0 || scaleError > 0 { carried = abs(w) * (scale * error + scaleError * (abs(value) + error)) }
-      let lost = Rounding.eta * (2 + abs(w) + scale * (1 + abs(w) + abs(value)))
+      let lost = Rounding.eta * (2 + abs(w) + abs(value) + scale * (1 + abs(w) + abs(value)))
       result.values[j] = y
       result.errors[j] = relative * (abs(y) + carried) + carried + lost
       if recipe.subtractsMean { result.errors[j] += abs(w) * scale * Rounding.gamma(n) * abs(x.values[j] - value) }

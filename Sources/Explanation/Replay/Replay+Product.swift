@@ -12,40 +12,43 @@ extension Replay {
     /// The part of the bound that is the same for every row.
     private var floor = Lanes(repeating: 0)
     private let groupSize: Int?
-    private let groupGamma: Double
+    private let gamma: Double
 
     /// A batch of float vectors.
     ///
-    /// Bound, n terms: gamma_{n+1} sum abs(w) abs(x) + eta (2n + sum abs(w) + sum abs(x)), and abs(w) times what x carries.
+    /// Bound, n terms: gamma_{n+1} sum abs(w) abs(x) + (1 + gamma_{n+1}) eta (2n + sum abs(w) + sum abs(x)), and abs(w) times
+    /// what x carries. Without bound where sum abs(w) abs(x) leaves the range of float32.
     ///
     /// - Parameter roundings: what each term was rounded before its product, as a dequantized weight is.
     init(_ vectors: [Estimate], roundings: Int = 0) {
       columns = vectors.first?.count ?? 0
       groupSize = nil
-      groupGamma = 0
+      gamma = Rounding.gamma(columns + 1 + roundings)
       x = [Lanes](repeating: Lanes(repeating: 0), count: columns)
       slack = x
-      let gamma = Rounding.gamma(columns + 1 + roundings)
+      let lost = Rounding.eta * (1 + gamma)
       for (lane, vector) in vectors.enumerated() {
         var total = 0.0
         for j in 0..<columns {
           let (value, error) = (vector.values[j], vector.error(j))
           x[j][lane] = value
-          slack[j][lane] = gamma * (abs(value) + error) + error + Rounding.eta
-          total += abs(value)
+          slack[j][lane] = gamma * (abs(value) + error) + error + lost
+          total += abs(value) + error
         }
-        floor[lane] = Rounding.eta * (2 * Double(columns) + total)
+        floor[lane] = lost * (2 * Double(columns) + total)
       }
     }
 
     /// A batch of quantized vectors, given dequantized, for matrices whose rows are filled as `runq` reads them.
     ///
     /// Bound, G groups: gamma_{G+3} sum over groups of abs(sum of the group), and abs(w) times what x carries. The integer
-    /// sums are exact up to 2^24, and rounded once above.
+    /// sums are exact up to 2^24, and rounded once above. Underflow, where n of the values count:
+    /// (1 + gamma_{G+3}) eta (3G + 127 sum abs(w) + 127 sum abs(x) + 127^2 n).
     init(quantized vectors: [Estimate], groupSize: Int) {
       columns = vectors.first?.count ?? 0
       self.groupSize = groupSize
-      groupGamma = Rounding.gamma(columns / groupSize + 3)
+      gamma = Rounding.gamma(columns / groupSize + 3)
+      let lost = Rounding.eta * (1 + gamma)
       x = [Lanes](repeating: Lanes(repeating: 0), count: columns)
       slack = x
       for (lane, vector) in vectors.enumerated() {
@@ -53,10 +56,11 @@ extension Replay {
         for j in 0..<columns {
           let (value, error) = (vector.values[j], vector.error(j))
           x[j][lane] = value
-          slack[j][lane] = error * (1 + groupGamma) + 127 * Rounding.eta
-          total += abs(value)
+          slack[j][lane] = error * (1 + gamma) + 127 * lost
+          total += abs(value) + error
         }
-        floor[lane] = Rounding.eta * (3 * Double(columns / groupSize) + 127 * total)
+        // The last term is for scales that are multiplied with each other first.
+        floor[lane] = lost * (3 * Double(columns / groupSize) + 127 * total + 127 * 127 * Double(columns))
       }
     }
 
@@ -80,7 +84,7 @@ extension Replay {
         value += x[j] * w
         bound += slack[j] * abs(w)
       }
-      return (value, bound)
+      return (value, unboundedOutOfRange(bound))
     }
 
     private func groupedDot(_ row: [Double]) -> (value: Lanes, bound: Lanes) {
@@ -96,7 +100,12 @@ extension Replay {
         value += sum
         sizes += sum.replacing(with: -sum, where: sum .< 0)
       }
-      return (value, bound + sizes * groupGamma)
+      return (value, unboundedOutOfRange(bound + sizes * gamma))
+    }
+
+    /// The bound, or none where the magnitudes of the terms sum to more than float32 holds: partial sums may overflow.
+    private func unboundedOutOfRange(_ bound: Lanes) -> Lanes {
+      bound.replacing(with: .infinity, where: bound .>= gamma * Rounding.greatest)
     }
   }
 

@@ -1,7 +1,7 @@
 extension Replay {
   /// Group scales of a quantized activation: max abs(x) / 127 per whole group. Shapes: x n, scales n / group size.
   ///
-  /// Bound: 5u max abs(x) / 127 + eta; the division may be a multiplication by an approximate reciprocal.
+  /// Bound: 6.5u max abs(x) / 127 + eta; the division may be a multiplication by an approximate reciprocal.
   ///
   /// - Parameter steps: what the greatest magnitude is divided by; 127 in llama2.c.
   static func quantizationScales(_ x: Estimate, groupSize: Int, steps: Double = 127) -> Estimate {
@@ -11,15 +11,15 @@ extension Replay {
       let largest = range.reduce(0.0) { max($0, abs(x.values[$1])) }
       let error = range.reduce(0.0) { max($0, x.error($1)) }
       result.values[group] = largest / steps
-      result.errors[group] = (5 * Rounding.u * (largest + error) + error) / steps + Rounding.eta
+      result.errors[group] = (Rounding.quotient * (largest + error) + error) / steps + Rounding.eta
     }
     return result
   }
 
   /// int8 values of a quantized activation: x / scale, rounded to an integer. Shapes: x n, scales n / group size.
   ///
-  /// The result is exact unless the quotient, known to within 5u of the group's greatest quotient and with what the inputs
-  /// carry, may lie on either side of a rounding boundary; then the bound is what the interval spans.
+  /// The result is exact unless the quotient, known to within 8u (1 + abs(quotient)) and what the inputs carry, may lie on
+  /// either side of a rounding boundary; then the bound is what the interval spans.
   static func quantizedValues(
     _ x: Estimate, scales: Estimate, groupSize: Int, rounding: (Double) -> Double = { $0.rounded() }
   ) -> Estimate {
@@ -29,7 +29,9 @@ extension Replay {
       let (scale, scaleError) = (scales.values[j / groupSize], scales.error(j / groupSize))
       guard scale > 0 else { continue }
       let quotient = x.values[j] / scale
-      var slack = 5 * Rounding.u * max(127, abs(quotient)) + x.error(j) / scale
+      var slack = 8 * Rounding.u * (1 + abs(quotient)) + x.error(j) / scale
+      // A subnormal x may have been taken for zero.
+      if abs(x.values[j]) - x.error(j) < Rounding.eta { slack += Rounding.eta / scale }
       if scaleError > 0 {
         slack += scaleError < scale ? abs(quotient) * scaleError / (scale - scaleError) : .infinity
       }

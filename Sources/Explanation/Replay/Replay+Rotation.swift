@@ -37,9 +37,9 @@ extension Replay {
 
   /// RoPE: each pair (v0, v1) turned by the angle a = position * base^(-d / head_size). Shape: whole heads.
   ///
-  /// Bound, with c = cos a, s = sin a and the angle's error D = position * frequency * (3 ln base + 10 + 2.5 d) u: of the first
-  /// element, abs(v0) (10u abs(c) + abs(s) D + D^2/2) + abs(v1) (10u abs(s) + abs(c) D + D^2/2) + 6 eta; of the second, with
-  /// c and s exchanged.
+  /// Bound, with c = cos a, s = sin a and the angle's error D = abs(a) (13 abs(ln frequency) + max(16, 5d + 4)) u: of the first
+  /// element, abs(v0) (10.5u abs(c) + abs(s) D + D^2/2) + abs(v1) (10.5u abs(s) + abs(c) D + D^2/2)
+  /// + eta (6 + 2 abs(v0) + 2 abs(v1)); of the second, with c and s exchanged.
   static func rotate(_ v: Estimate, position: Int, _ recipe: RotationRecipe) -> Estimate {
     var result = v.isExact ? Estimate(v.values, errors: [Double](repeating: 0, count: v.count)) : v
     let headSize = recipe.headSize
@@ -60,7 +60,7 @@ extension Replay {
           }
         let frequency = pow(recipe.base, -exponent)
         let angle = place * frequency * (recipe.isInverse ? -1 : 1)
-        let steps = 3 * log(recipe.base) + 10 + 2.5 * exponent * Double(headSize)
+        let steps = 13 * abs(exponent * log(recipe.base)) + max(16, 5 * exponent * Double(headSize) + 4)
         turn(&result, v, i, j, angle: angle, angleError: abs(angle) * steps * Rounding.u, recipe.formula)
       }
     }
@@ -77,9 +77,10 @@ extension Replay {
     let (e0, e1) = (v.error(i), v.error(j))
     let (m0, m1) = (abs(v0) + e0, abs(v1) + e1)
     let curvature = angleError * angleError / 2
-    let cosineError = 10 * Rounding.u * abs(c) + abs(s) * angleError + curvature
-    let sineError = 10 * Rounding.u * abs(s) + abs(c) * angleError + curvature
-    let lost = 6 * Rounding.eta
+    let turning = Rounding.libm + 2.5 * Rounding.u
+    let cosineError = turning * abs(c) + abs(s) * angleError + curvature
+    let sineError = turning * abs(s) + abs(c) * angleError + curvature
+    let lost = Rounding.eta * (6 + 2 * m0 + 2 * m1)
     let first = v0 * c - v1 * s
     let firstError = m0 * cosineError + m1 * sineError + e0 * abs(c) + e1 * abs(s) + lost
     result.values[i] = first

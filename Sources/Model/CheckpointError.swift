@@ -13,7 +13,7 @@ public enum CheckpointError: Error, Equatable, Sendable {
   /// The file is of another kind.
   case otherKind(FileKind)
   /// The sizes in the header contradict each other; the offset is that of the size that is to be changed.
-  case invalidConfiguration(offset: Int, ConfigurationError)
+  case invalidConfiguration(offset: Int, ConfigurationError, looksLike: FileKind?)
   /// A tensor's number of elements is not a multiple of the group size.
   case groupSizeDoesNotDivide(groupSize: Int, part: String, count: Int)
   /// The file goes on after the last tensor.
@@ -33,7 +33,8 @@ extension CheckpointError: CustomStringConvertible {
     case .invalidHeader(let offset, let field, let expected, let found):
       "\(field) at offset \(offset): expected \(expected), found \(found)"
     case .otherKind(let kind): "not a checkpoint: this \(kind == .trace ? "is" : "looks like") \(kind.rawValue)"
-    case .invalidConfiguration(let offset, let error): "offset \(offset): \(error)"
+    case .invalidConfiguration(let offset, let error, let kind):
+      "offset \(offset): \(error)" + (kind.map { "; this looks like \($0.rawValue)" } ?? "")
     case .groupSizeDoesNotDivide(let groupSize, let part, let count):
       "group size at offset 37: expected a divisor of the \(count) elements of \(part), found \(groupSize)"
     case .trailingBytes(let offset, let count):

@@ -39,7 +39,9 @@ struct CheckpointLayout {
     func byte(_ offset: Int) -> UInt8 { file.integer(at: offset, as: UInt8.self) }
 
     let start = file.byteArray(0..<min(8, file.byteCount))
-    if let kind = FileKind(firstBytes: start), kind != .checkpoint { throw .otherKind(kind) }
+    // What looks like a tokenizer may be a checkpoint without a hidden_dim: both are said, below.
+    let kind = FileKind(firstBytes: start)
+    if let kind, kind == .trace || kind == .text { throw .otherKind(kind) }
     let isLegacy = UInt32(bitPattern: try word(0)) != Self.magic
     let first = isLegacy ? 0 : 8
     if isLegacy {
@@ -70,7 +72,8 @@ struct CheckpointLayout {
         dim: sizes[0], hiddenDim: sizes[1], layerCount: sizes[2], headCount: sizes[3], keyValueHeadCount: sizes[4],
         vocabularySize: sizes[5], sequenceLength: sizes[6], sharesClassifier: sharesClassifier)
     } catch {
-      throw .invalidConfiguration(offset: first + 4 * error.fieldIndex, error)
+      throw .invalidConfiguration(
+        offset: first + 4 * error.fieldIndex, error, looksLike: kind == .checkpoint ? nil : kind)
     }
     if version == .int8 {
       let size = Int(file.integer(at: 37, as: Int32.self))

@@ -78,21 +78,23 @@ import TraceFormat
       self.expected = expected
     }
 
-    init(_ offset: Int, _ value: Int32, _ error: ConfigurationError) {
-      self.init(offset, value, .invalidConfiguration(offset: 0, error))
+    /// - Parameter place: the offset of the size that the message blames; by default the one that was changed.
+    init(_ offset: Int, _ value: Int32, _ error: ConfigurationError, at place: Int? = nil, looksLike: FileKind? = nil) {
+      self.init(
+        offset, value, .invalidConfiguration(offset: place ?? offset, error, looksLike: looksLike))
     }
   }
 
   static let badSizes = [
     BadSize(0, 0, .sizeOutOfRange(name: "dim", found: 0)), BadSize(0, -1, .sizeOutOfRange(name: "dim", found: -1)),
-    BadSize(0, .max, .headsDoNotDivideDim(headCount: 6, dim: 2_147_483_647)),
-    BadSize(0, 50, .headsDoNotDivideDim(headCount: 6, dim: 50)),
-    BadSize(4, 0, .sizeOutOfRange(name: "hidden_dim", found: 0)),
+    BadSize(0, .max, .headsDoNotDivideDim(headCount: 6, dim: 2_147_483_647), at: 12),
+    BadSize(0, 50, .headsDoNotDivideDim(headCount: 6, dim: 50), at: 12),
+    BadSize(4, 0, .sizeOutOfRange(name: "hidden_dim", found: 0), looksLike: .tokenizer),
     BadSize(8, -3, .sizeOutOfRange(name: "n_layers", found: -3)),
     BadSize(8, .max, .tooShort(part: "rms_att_weight", offset: 61468, needed: 412_316_860_224, available: 253_696)),
     BadSize(12, 0, .sizeOutOfRange(name: "n_heads", found: 0)),
     BadSize(12, 7, .headsDoNotDivideDim(headCount: 7, dim: 48)), BadSize(12, 16, .oddHeadSize(3)),
-    BadSize(12, 3, .keyValueHeadsDoNotDivideHeads(keyValueHeadCount: 2, headCount: 3)),
+    BadSize(12, 3, .keyValueHeadsDoNotDivideHeads(keyValueHeadCount: 2, headCount: 3), at: 16),
     BadSize(16, 0, .sizeOutOfRange(name: "n_kv_heads", found: 0)),
     BadSize(16, 4, .keyValueHeadsDoNotDivideHeads(keyValueHeadCount: 4, headCount: 6)),
     BadSize(16, 12, .keyValueHeadsDoNotDivideHeads(keyValueHeadCount: 12, headCount: 6)),

@@ -83,7 +83,7 @@ extension Catalogue {
     // A quotient within its slack of an integer may be truncated to either side.
     var result = Replay.quantizedValues(
       context.inputs[0], scales: context.inputs[1], groupSize: context.replay.groupSize, rounding: rounding)
-    result.errors = result.errors.map { min($0, 1) }
+    result.errors = result.errors.map { min($0, 1.5) }
     return result
   }
 }

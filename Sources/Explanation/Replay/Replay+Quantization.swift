@@ -19,7 +19,7 @@ extension Replay {
   /// int8 values of a quantized activation: x / scale, rounded to an integer. Shapes: x n, scales n / group size.
   ///
   /// The result is exact unless the quotient, known to within 8u (1 + abs(quotient)) and what the inputs carry, may lie on
-  /// either side of a rounding boundary; then the bound is what the interval spans.
+  /// either side of a rounding boundary; then the bound is half a step more than what the interval spans.
   static func quantizedValues(
     _ x: Estimate, scales: Estimate, groupSize: Int, rounding: (Double) -> Double = { $0.rounded() }
   ) -> Estimate {
@@ -40,8 +40,10 @@ extension Replay {
       let value = clamped(rounding(quotient))
       let low = clamped(rounding(quotient - slack))
       let high = clamped(rounding(quotient + slack))
+      let steps = max(high - value, value - low, tieError(quotient, slack, value))
       result.values[j] = value
-      result.errors[j] = max(high - value, value - low, tieError(quotient, slack, value))
+      // Half a step more admits no other integer, and says how far the next one is from being admitted.
+      result.errors[j] = steps > 0 ? steps + 0.5 : 0
     }
     return result
   }

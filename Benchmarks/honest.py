@@ -211,7 +211,7 @@ def flagged(verdict):
     """What explain says is wrong, in a few words; empty for an honest verdict of a whole trace."""
     if verdict["verdict"] == "rounding":
         return f"{verdict['unchecked_count']} records unchecked" if verdict["unchecked_count"] else ""
-    faults = [f"{fault['site']} {fault['records']}x, ratio {fault['first']['ratio']:.3g} at {place(fault['first'])}"
+    faults = [f"{fault['site']} {fault['records']}x, ratio {float(fault['first']['ratio']):.3g} at {place(fault['first'])}"
               for fault in verdict["faults"]]
     return "; ".join([verdict["verdict"], *faults, *verdict["problems"][:2]])
 
@@ -224,8 +224,8 @@ class Ratios:
     """What one run came to."""
 
     def __init__(self, verdict):
-        # The worst of the honest records, and the worst of the flagged ones.
-        self.largest = max([verdict["worst_ratio"]] + [fault["first"]["ratio"] for fault in verdict["faults"]])
+        # The worst of the honest records, and the worst of the flagged ones, which may be "inf".
+        self.largest = max([verdict["worst_ratio"]] + [float(fault["first"]["ratio"]) for fault in verdict["faults"]])
         sites = [site for site in verdict["sites"]
                  if site["site"] not in ROUNDED_ONCE and not site["site"].startswith(QUANTIZED_VALUES)]
         worst = max(sites, key=lambda site: site["worst_ratio"], default={"site": "-", "worst_ratio": 0})

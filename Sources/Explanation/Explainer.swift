@@ -79,6 +79,9 @@ package struct Explainer {
       switch outcome {
       case .replayed(let tensor, let estimate, let context): take(key, tensor, estimate, context)
       case .unchecked(let reason): takeUnchecked(key, reason)
+      case .damaged(let error):
+        takeUnchecked(key, "damaged")
+        result.problems.append("\(key): \(error)")
       }
     }
     for (site, investigation) in investigations {

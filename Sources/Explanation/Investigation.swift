@@ -54,10 +54,7 @@ struct Investigation {
       Explanation.CauseFinding(
         id: cause.id, title: cause.title + (hypothesis.detail.map { ": \($0)" } ?? ""), formula: cause.formula)
     }
-    if result.causes.isEmpty, let precision = precisions.first {
-      let isFactor = precision.name.hasPrefix("an approximate")
-      result.precision = precision.name + (isFactor ? " of about \(Int(factorBits)) bits" : "")
-    }
+    if result.causes.isEmpty { result.precision = PrecisionHypothesis.name(precisions, factorBits: factorBits) }
     if result.causes.isEmpty { result.evidence = evidence.lines }
     return result
   }

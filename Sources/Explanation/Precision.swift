@@ -45,8 +45,10 @@ enum LowPrecision: String, CaseIterable, Sendable {
 
 /// An explanation of a record by arithmetic of fewer bits, which is neither float32 rounding nor a mistake in the formula.
 struct PrecisionHypothesis: Sendable {
-  /// As `bfloat16 weights`.
-  let name: String
+  /// As `bfloat16`; nil where no format is concerned.
+  let format: String?
+  /// What is computed in fewer bits, as `weights`.
+  let part: String
   let reproduces: @Sendable (CauseContext) -> Bool
 
   /// What could be rounded: each alone, and together where libraries do so.
@@ -56,7 +58,7 @@ struct PrecisionHypothesis: Sendable {
     for format in LowPrecision.allCases {
       func add(_ name: String, inputs: Bool = false, weights: Bool = false, cache: Bool = false, output: Bool = false) {
         let parts = Parts(format: format, inputs: inputs, weights: weights, cache: cache, output: output)
-        result.append(PrecisionHypothesis(name: "\(format.rawValue) \(name)") { parts.reproduce($0) })
+        result.append(PrecisionHypothesis(format: format.rawValue, part: name) { parts.reproduce($0) })
       }
       if hasWeights {
         add("weights", weights: true)
@@ -64,8 +66,6 @@ struct PrecisionHypothesis: Sendable {
       }
       if context.operation.kind != .embedding { add("inputs", inputs: true, cache: true) }
       if !context.cache.isEmpty { add("cache", cache: true) }
-      // TF32 is a format of multiplications; nothing is stored in it.
-      guard format != .tensorFloat32 else { continue }
       add("output", output: true)
       if context.operation.kind != .embedding {
         add("inputs and output", inputs: true, cache: true, output: true)
@@ -75,16 +75,27 @@ struct PrecisionHypothesis: Sendable {
     }
     if context.operation.kind == .rmsNorm {
       result.append(
-        PrecisionHypothesis(name: "an approximate reciprocal square root") { factor($0, 0..<$0.expected.count) })
+        PrecisionHypothesis(format: nil, part: "an approximate reciprocal square root") {
+          factor($0, 0..<$0.expected.count)
+        })
     }
     if context.operation.kind == .softmax {
       result.append(
-        PrecisionHypothesis(name: "an approximate reciprocal of the sum") { context in
+        PrecisionHypothesis(format: nil, part: "an approximate reciprocal of the sum") { context in
           let length = context.expected.count / context.sizes.headCount
           return (0..<context.sizes.headCount).allSatisfy { factor(context, ($0 * length)..<(($0 + 1) * length)) }
         })
     }
     return result
+  }
+
+  /// What the hypotheses that reproduce every record say together: the first part, and each format that fits it; numbers of the
+  /// normal range cannot tell float16 from TF32.
+  static func name(_ survivors: [PrecisionHypothesis], factorBits: Double) -> String? {
+    guard let first = survivors.first else { return nil }
+    guard first.format != nil else { return "\(first.part) of about \(Int(factorBits)) bits" }
+    let formats = survivors.filter { $0.part == first.part }.compactMap(\.format)
+    return "\(formats.joined(separator: " or ")) \(first.part)"
   }
 
   /// Which parts of an operation are rounded to a format.

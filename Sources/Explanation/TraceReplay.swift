@@ -23,6 +23,8 @@ struct TraceReplay {
     case replayed(RecordedTensor, Estimate, CauseContext)
     /// It could not; why.
     case unchecked(String)
+    /// The record is damaged; how.
+    case damaged(TraceError)
   }
 
   /// Number of positions, recorded or not, that a replay goes through.
@@ -75,7 +77,7 @@ struct TraceReplay {
         guard let found = try model.tensors.tensor(key) else { continue }
         tensor = found
       } catch {
-        body(key, .unchecked("the record is damaged: \(error)"))
+        body(key, .damaged(error))
         continue
       }
       guard isWellFormed(tensor, key) else {

@@ -36,9 +36,9 @@ package final class RecallModel: Sendable {
   }
 
   /// A test model.
-  package convenience init(_ model: TestModel, _ version: CheckpointVersion) throws {
+  package convenience init(_ model: TestModel, _ version: CheckpointVersion, positions: Int = 12) throws {
     let kind = version == .int8 ? "int8" : "float32"
-    try self.init("\(model.rawValue) \(kind)") { try model.checkpoint(version) }
+    try self.init("\(model.rawValue) \(kind)", positions: positions) { try model.checkpoint(version) }
   }
 
   /// Explains a run with the given operations.

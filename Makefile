@@ -101,7 +101,7 @@ test-c: $(BUILD)/reference-sanitized bin/llama2-synthesize
 
 # numpy goes into a virtual environment of its own. Where it cannot be had, the Python tests are skipped and say so.
 PYTHON := $(BUILD)/python/bin/python3
-test-python: bin/llama2-reference $(BUILD)/port-example
+test-python: bin/llama2-reference bin/tracediff $(BUILD)/port-example
 	@if [ ! -x $(PYTHON) ]; then python3 -m venv $(BUILD)/python >/dev/null 2>&1 || true; fi
 	@if [ -x $(PYTHON) ] && ! $(PYTHON) -c 'import numpy' 2>/dev/null; then \
 	  $(PYTHON) -m pip install --quiet --disable-pip-version-check numpy >/dev/null 2>&1 || true; fi

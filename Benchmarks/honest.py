@@ -251,7 +251,11 @@ def main():
         for title, produce in builds.items():
             if options.only not in f"{model.title} {title}" or not model.python and title.startswith(("numpy", "JAX")):
                 continue
-            produced = produce(model, trace)
+            try:
+                produced = produce(model, trace)
+            except OverflowError as error:
+                note(f"{model.title}: {title}: left out: {error}")
+                continue
             explained, verdict = explain(model, trace)
             wrong, runs = flagged(verdict), runs + 1
             if wrong:

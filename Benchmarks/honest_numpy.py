@@ -183,9 +183,13 @@ class Blocks(Ordered):
 
 
 class WithoutMaximum(Batched):
+    """Honest while no score exceeds 88; above, exp overflows and the weights are NaN, which is a fault."""
+
     title = "softmax without the maximum"
 
     def softmax(self, s):
+        if s.max() > 88:
+            raise OverflowError("a score of %.3g, of which exp overflows" % s.max())
         e = self.exp(s)
         return e / self.total(e)[..., None]
 
@@ -358,7 +362,7 @@ def forward(m, arithmetic, tokens, record):
 
 
 def trace(checkpoint, path, tokens, variant):
-    """Runs a variant over a checkpoint of version 0 and writes the trace."""
+    """Runs a variant over a checkpoint of version 0 and writes the trace. Raises OverflowError where it has no result."""
     m = port.Model(checkpoint)
     stored = getattr(variant, "stored", variant.real)
     header = dict(m.header, producer="numpy: " + variant.title, precision="f64" if stored is F64 else "f32",

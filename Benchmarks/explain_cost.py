@@ -1,8 +1,8 @@
 """What explaining a trace costs, against what producing it cost: `explain_cost.py`, after `make`.
 
-Wall time, processor time and peak memory of the model's own programs and of `tracediff explain`, on the shape of stories15M at
-256 positions; then the peak of anonymous memory (mapped files do not count: the kernel drops their pages at will) at a
-length and at ten times that length. Needs python3 alone; memory is read where /proc is.
+Wall and processor time of the model's own programs and of `tracediff explain`, on the shape of stories15M at 256 positions and
+on stories260K at 512; then explain's peak of anonymous memory (mapped files do not count: the kernel drops their pages at
+will) at a length and at ten times that length. Needs python3 alone; memory is read where /proc is.
 """
 
 import os
@@ -83,9 +83,13 @@ def memory(model, trace, lengths):
 def main():
     WORK.mkdir(parents=True, exist_ok=True)
     trace = WORK / "cost.trace"
-    large = honest.Model("15M", honest.synthesized("15M"), honest.mixed_tokens(256, 32000))
-    times(large, trace)
-    memory(large, trace, (25, 250))
+    runs = [(honest.Model("15M", honest.synthesized("15M"), honest.mixed_tokens(256, 32000)), (25, 250))]
+    trained = pathlib.Path(os.environ.get("LLAMA2_MODELS", honest.ROOT.parent / "shared" / "models")) / "stories260K.bin"
+    if trained.exists():
+        runs.append((honest.Model("stories260K", trained, honest.mixed_tokens(512, 512)), (51, 510)))
+    for model, lengths in runs:
+        times(model, trace)
+        memory(model, trace, lengths)
     trace.unlink(missing_ok=True)
 
 

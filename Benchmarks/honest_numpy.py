@@ -218,6 +218,27 @@ class Online(Batched):
         return np.exp(s - top[:, None]) / sum_[:, None]
 
 
+class LogarithmOfSum(Batched):
+    title = "softmax as exp(s - ln(sum))"
+
+    def softmax(self, s):
+        top = s.max(axis=-1, keepdims=True)
+        return np.exp(s - (top + np.log(np.exp(s - top).sum(axis=-1, keepdims=True))))
+
+
+class DividedAfter(Batched):
+    """As fused attention kernels do: the mix is of exponentials, and is divided by their sum."""
+
+    title = "mix divided by the sum of exponentials"
+
+    def attention(self, q, k, v):
+        scores, weights, mixed = super().attention(q, k, v)
+        for position, s in enumerate(scores):
+            e = np.exp(s - s.max(axis=-1, keepdims=True))
+            mixed[position] = self.mix(e, v[:position + 1]) / e.sum(axis=-1)[:, None]
+        return scores, weights, mixed
+
+
 class PowersOfTwo(Batched):
     title = "exp as a power of 2"
 
@@ -273,6 +294,14 @@ class ScaledQuery(Batched):
         return (k.transpose(1, 0, 2) @ q[:, :, None])[..., 0]
 
 
+class ScaledBoth(Batched):
+    title = "query and key scaled by size^(-1/4)"
+
+    def scores(self, q, k):
+        factor = F32(q.shape[-1] ** -0.25)
+        return ((k * factor).transpose(1, 0, 2) @ (q * factor)[:, :, None])[..., 0]
+
+
 class OtherNorm(Batched):
     title = "RMSNorm as (x / root) * w, mean by a reciprocal"
 
@@ -286,6 +315,13 @@ class WeightFirst(Batched):
 
     def norm(self, x, w):
         return (w * x) * (F32(1) / np.sqrt(self.dot(x, x) / F32(x.shape[-1]) + F32(EPSILON)))[..., None]
+
+
+class PowerNorm(Batched):
+    title = "RMSNorm with the power -1/2"
+
+    def norm(self, x, w):
+        return w * (x * np.power(self.dot(x, x) / F32(x.shape[-1]) + F32(EPSILON), F32(-0.5))[..., None])
 
 
 class TwoBranchSigmoid(Batched):
@@ -309,8 +345,9 @@ class Rounded(Double):
 
 
 VARIANTS = [Arithmetic, Batched, Einsum, Accumulating64, Ascending, Descending, Halving, Lanes, Blocks, WithoutMaximum,
-            Reciprocal, Online, PowersOfTwo, Table64, Frequencies64, RepeatedMultiplication, ExponentialFrequencies,
-            Complex, ScaledQuery, OtherNorm, WeightFirst, TwoBranchSigmoid, Double]
+            Reciprocal, Online, LogarithmOfSum, DividedAfter, PowersOfTwo, Table64, Frequencies64, RepeatedMultiplication,
+            ExponentialFrequencies, Complex, ScaledQuery, ScaledBoth, OtherNorm, WeightFirst, PowerNorm, TwoBranchSigmoid,
+            Double]
 
 
 def forward(m, arithmetic, tokens, record):

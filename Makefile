@@ -2,6 +2,7 @@
 
 PREFIX ?= /usr/local
 CC ?= cc
+CXX ?= c++
 BUILD := build
 
 # Results must not depend on the compiler: no fused multiply-add (clang fuses where the processor can unless told not
@@ -12,20 +13,23 @@ C_SOURCES := $(wildcard reference/*.c)
 C_HEADERS := $(wildcard reference/*.h)
 
 SWIFT_PROGRAMS := tracedump tracediff llama2-synthesize
+SWIFT_BINARIES := $(addprefix bin/,$(SWIFT_PROGRAMS))
 # On Linux the Swift runtime is linked in, so that an installed program runs without the toolchain.
 SWIFT_LINK := $(if $(filter Linux,$(shell uname -s)),--static-swift-stdlib)
 SWIFT_SOURCES := $(shell find Sources -name '*.swift') Package.swift
 
-.PHONY: all help demo test lint test-debug test-release test-c test-python bench honest fuzz install clean swift-toolchain c-compiler
+.PHONY: all help demo test lint test-debug test-release test-c test-python bench recall honest fuzz install clean \
+  swift-toolchain c-compiler missing-program
 .DEFAULT_GOAL := all
 
-all: $(addprefix bin/,$(SWIFT_PROGRAMS)) bin/llama2-reference
+all: $(SWIFT_BINARIES) bin/llama2-reference
 
 help:
 	@echo 'make                  build bin/tracedump, bin/tracediff, bin/llama2-reference, bin/llama2-synthesize'
 	@echo 'make demo             make a model, trace it twice, plant a mistake and find it'
 	@echo 'make test             format, warnings, debug and release tests, C under sanitizers, Python'
 	@echo 'make bench            speed, as ratios measured in one run'
+	@echo 'make recall           plant every known mistake and count what tracediff explain finds and names'
 	@echo 'make honest           explain raises no false alarm: traces of every compiler, numpy and JAX (a quarter of an hour)'
 	@echo 'make fuzz             a minute of fuzzing for each reader'
 	@echo 'make install PREFIX=  install programs and emitters (default /usr/local)'
@@ -43,7 +47,8 @@ c-compiler:
 
 # --- programs -----------------------------------------------------------------------------------------------------
 
-$(BUILD)/swift.stamp: $(SWIFT_SOURCES) | swift-toolchain
+# One stamp for three programs. It says nothing about a program that somebody has removed: then it is made again.
+$(BUILD)/swift.stamp: $(SWIFT_SOURCES) $(if $(filter-out $(wildcard bin/*),$(SWIFT_BINARIES)),missing-program) | swift-toolchain
 	@mkdir -p bin
 	for program in $(SWIFT_PROGRAMS); do \
 	  swift build -c release $(SWIFT_LINK) --scratch-path $(BUILD)/swift --product $$program && \
@@ -51,7 +56,7 @@ $(BUILD)/swift.stamp: $(SWIFT_SOURCES) | swift-toolchain
 	done
 	@touch $@
 
-$(addprefix bin/,$(SWIFT_PROGRAMS)): $(BUILD)/swift.stamp
+$(SWIFT_BINARIES): $(BUILD)/swift.stamp
 
 bin/llama2-reference: $(C_SOURCES) $(C_HEADERS) | c-compiler
 	@mkdir -p bin
@@ -79,13 +84,13 @@ lint: | swift-toolchain
 
 # The tests run the programs in bin/ and the C program's variants in build/.
 test-debug: all test-programs
-	LLAMA2_BIN=$(CURDIR)/bin swift test --scratch-path .build
+	WERROR=1 LLAMA2_BIN=$(CURDIR)/bin LLAMA2_BUILD=$(CURDIR)/$(BUILD) swift test --scratch-path .build
 
 test-release: all test-programs
-	LLAMA2_BIN=$(CURDIR)/bin swift test -c release --scratch-path .build
+	WERROR=1 LLAMA2_BIN=$(CURDIR)/bin LLAMA2_BUILD=$(CURDIR)/$(BUILD) swift test -c release --scratch-path .build
 
 .PHONY: test-programs
-test-programs: $(BUILD)/reference-sanitized $(BUILD)/port-example
+test-programs: $(BUILD)/reference-sanitized $(BUILD)/port-example $(BUILD)/emitter-c99 $(BUILD)/emitter-cxx17
 
 $(BUILD)/reference-sanitized: $(C_SOURCES) $(C_HEADERS) | c-compiler
 	@mkdir -p $(BUILD)
@@ -95,19 +100,36 @@ $(BUILD)/port-example: reference/examples/port.c reference/tracefile.h | c-compi
 	@mkdir -p $(BUILD)
 	$(CC) $(CFLAGS) -Werror -Ireference -o $@ $< -lm
 
-# The C program under AddressSanitizer and UndefinedBehaviorSanitizer: good input, and input cut and flipped at random.
-test-c: $(BUILD)/reference-sanitized bin/llama2-synthesize
-	sh Tests/sanitize.sh $(BUILD)/reference-sanitized bin/llama2-synthesize
+# tracefile.h is for C99 and for C++. Without a C++ compiler only the first is tested.
+EMITTER_FLAGS := -O1 -Wall -Wextra -Wpedantic -Wcast-qual -Wshadow -Wconversion -Werror -Ireference
+$(BUILD)/emitter-c99: Tests/C/emitter.c reference/tracefile.h | c-compiler
+	@mkdir -p $(BUILD)
+	$(CC) -std=c99 $(EMITTER_FLAGS) -o $@ $<
 
-# numpy goes into a virtual environment of its own. Where it cannot be had, the Python tests are skipped and say so.
+$(BUILD)/emitter-cxx17: Tests/C/emitter.c reference/tracefile.h
+	@mkdir -p $(BUILD)
+	@if command -v $(firstword $(CXX)) >/dev/null; then \
+	  echo '$(CXX) -x c++ -std=c++17 $(EMITTER_FLAGS) -o $@ $<'; \
+	  $(CXX) -x c++ -std=c++17 $(EMITTER_FLAGS) -o $@ $<; \
+	else echo 'make test: SKIPPED tracefile.h as C++: there is no $(firstword $(CXX))'; fi
+
+# The C program under AddressSanitizer and UndefinedBehaviorSanitizer: good input, and input cut and flipped at random.
+test-c: $(BUILD)/reference-sanitized bin/llama2-reference bin/llama2-synthesize
+	sh Tests/sanitize.sh $(BUILD)/reference-sanitized bin/llama2-synthesize
+	CC='$(CC)' CFLAGS='$(CFLAGS)' sh Tests/openmp.sh bin/llama2-reference bin/llama2-synthesize
+
+# numpy goes into a virtual environment of its own, or is the system's where that cannot be made. Where it cannot be had at
+# all, the Python tests are skipped and say so.
 PYTHON := $(BUILD)/python/bin/python3
-test-python: bin/llama2-reference bin/tracediff $(BUILD)/port-example
+test-python: all test-programs
 	@if [ ! -x $(PYTHON) ]; then python3 -m venv $(BUILD)/python >/dev/null 2>&1 || true; fi
 	@if [ -x $(PYTHON) ] && ! $(PYTHON) -c 'import numpy' 2>/dev/null; then \
 	  $(PYTHON) -m pip install --quiet --disable-pip-version-check numpy >/dev/null 2>&1 || true; fi
-	@if $(PYTHON) -c 'import numpy' 2>/dev/null; then \
-	  LLAMA2_BIN=$(CURDIR)/bin $(PYTHON) -m unittest discover --start-directory Tests/Python --top-level-directory Tests/Python; \
-	else echo 'make test: SKIPPED the Python tests: python3 with venv and numpy cannot be had here'; fi
+	@for python in $(PYTHON) python3; do \
+	  $$python -c 'import numpy' 2>/dev/null || continue; \
+	  LLAMA2_BIN=$(CURDIR)/bin LLAMA2_BUILD=$(CURDIR)/$(BUILD) CC='$(CC)' exec $$python Tests/Python/run.py; \
+	done; \
+	echo 'make test: SKIPPED the Python tests: python3 with venv and numpy cannot be had here'
 
 # --- speed and fuzzing --------------------------------------------------------------------------------------------
 
@@ -121,6 +143,10 @@ honest: all
 	  if [ -x $(PYTHON) ] && ! $(PYTHON) -c "import $$package" 2>/dev/null; then \
 	    $(PYTHON) -m pip install --quiet --disable-pip-version-check $$package >/dev/null 2>&1 || true; fi; done
 	@if [ -x $(PYTHON) ]; then $(PYTHON) Benchmarks/honest.py $(HONEST); else python3 Benchmarks/honest.py $(HONEST); fi
+
+recall: | swift-toolchain
+	swift build -c release --scratch-path $(BUILD)/swift --product Recall
+	$(BUILD)/swift/release/Recall
 
 fuzz: | swift-toolchain
 	sh Tests/Fuzz/fuzz.sh

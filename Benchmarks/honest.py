@@ -217,7 +217,10 @@ def flagged(verdict):
 
 
 def ratio_text(ratio):
-    return f"{ratio:.3f}" if ratio >= 0.0005 else "0" if ratio == 0 else f"{ratio:.0e}"
+    """Three digits, cut and not rounded, so that 1.000 is not printed for less."""
+    if ratio < 0.001:
+        return "0" if ratio == 0 else f"{ratio:.0e}"
+    return f"{int(ratio * 1000) / 1000:.3f}" if ratio < 1 else f"{ratio:.4g}"
 
 
 class Ratios:
@@ -286,7 +289,7 @@ def write_matrix(path, builds, everything, ratios):
     for title in builds:
         if any((title, column) in ratios for column in columns):
             found = [ratios.get((title, column)) for column in columns]
-            cells = [f"{cell.largest:.2f} ({cell.others:.2f})" if cell else "" for cell in found]
+            cells = [f"{ratio_text(cell.largest)} ({ratio_text(cell.others)})" if cell else "" for cell in found]
             lines.append(f"| {title} | " + " | ".join(cells) + " |")
     pathlib.Path(path).write_text("\n".join(lines) + "\n")
 

@@ -2,12 +2,14 @@
 # make demo: a model is made and traced in Swift and in C; the traces are identical; then a real porting mistake is planted in
 # a copy of the example port, and tracediff names it.
 set -eu
-folder=build/demo
+folder=${DEMO_FOLDER:-build/demo}
 rm -rf "$folder"
 mkdir -p "$folder"
 tokens=1,17,203,45,99,120,31,260
 
-say() { printf '\n\033[1m%s\033[0m\n' "$1"; }
+# Bold on a terminal, plain in a file.
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold= plain=; fi
+say() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
 
 say '1. A synthetic model: 3 layers, 6 heads, 2 key and value heads'
 bin/llama2-synthesize tiny -o "$folder/tiny.bin"
@@ -27,7 +29,8 @@ if cmp -s reference/examples/port.c "$folder/port.c"; then
   exit 2
 fi
 diff reference/examples/port.c "$folder/port.c" || true
-"${CC:-cc}" -std=c11 -O2 -ffp-contract=off -Ireference -o "$folder/port" "$folder/port.c" -lm
+# shellcheck disable=SC2086 # CC may be several words, as in CC='gcc -m64'
+${CC:-cc} -std=c11 -O2 -ffp-contract=off -Ireference -o "$folder/port" "$folder/port.c" -lm
 "$folder/port" "$folder/tiny.bin" "$folder/port.trace" $(echo "$tokens" | tr , ' ') >/dev/null
 
 say '5. Where do they part?   tracediff c.trace port.trace'

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The C program under sanitizers: sanitize.sh PROGRAM SYNTHESIZE. Good input in every arithmetic, then files cut at many
-# lengths and with bytes changed: each must end with status 0 or 2, never with a sanitizer's report.
+# lengths and with bytes changed: each must end with status 0 or 2, the latter with one line that says why, and never with a
+# sanitizer's report.
 set -eu
 program=$1
 synthesize=$2
@@ -22,6 +23,11 @@ check() {
   esac
   if grep -q -e 'Sanitizer' -e 'runtime error' "$folder/errors"; then
     echo "sanitize: report from: $*"; cat "$folder/errors"; exit 1
+  fi
+  if [ "$status" -eq 2 ]; then
+    if [ "$(wc -l < "$folder/errors")" -ne 1 ] || ! grep -q '^llama2-reference: ' "$folder/errors"; then
+      echo "sanitize: expected one line of error from: $*"; cat "$folder/errors"; exit 1
+    fi
   fi
 }
 

@@ -53,10 +53,12 @@ bool generate(struct generation *generation, struct failure *failure)
     const double start = now();
     double shown = 0;
     int token = tokens->ids[0], previous = -1;
+    bool is_recorded = true;
     if (!logits) return fail(failure, "out of memory");
     for (int position = 0; position < generation->steps; position++) {
         const size_t next_position = (size_t)position + 1;
-        if (!record_token(generation, position, token)) break;
+        is_recorded = record_token(generation, position, token);
+        if (!is_recorded) break;
         generation->engine->forward(generation->state, token, position, generation->recorder, logits);
         generation->positions = position + 1;
         if (generation->is_forced) {
@@ -75,7 +77,7 @@ bool generate(struct generation *generation, struct failure *failure)
     }
     generation->seconds = now() - start;
     if (shown > 0) (void)fprintf(stderr, "\r%60s\r", "");
-    if (generation->tokenizer) write_text(generation->text, "\n", 1);
+    if (generation->tokenizer && is_recorded) write_text(generation->text, "\n", 1);
     free(logits);
     return true;
 }

@@ -90,15 +90,34 @@ static bool find_tokens(struct session *session, struct failure *failure)
     return tokenizer_encode(&session->tokenizer, prompt, &session->tokens, failure);
 }
 
+/* Whether two names are of one file. */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* Checks that writing a file of this name, or unlinking it, does not destroy what the run reads. */
+static bool spare_inputs(const struct options *options, const char *name, struct failure *failure)
+{
+    const char *const inputs[] = {options->checkpoint, options->tokenizer ? options->tokenizer : "tokenizer.bin"};
+    for (size_t i = 0; i < 2; i++) {
+        if (!is_same_file(name, inputs[i])) continue;
+        return fail(failure, "%s: the trace would replace the %s %s", name, i == 0 ? "checkpoint" : "tokenizer",
+            inputs[i]);
+    }
+    return true;
+}
+
 /* Names the trace: as asked for, or after the checkpoint. */
 static bool name_output(struct session *session, struct failure *failure)
 {
-    static const char extension[] = ".trace";
+    static const char extension[] = ".trace", partial[] = ".partial";
     const struct options *options = &session->options;
     const char *slash = strrchr(options->checkpoint, '/');
     const char *name = options->output ? options->output : slash ? slash + 1 : options->checkpoint;
     size_t length = strlen(name);
-    struct stat input, output;
     session->output = malloc(length + sizeof extension);
     if (!session->output) return fail(failure, "out of memory");
     memcpy(session->output, name, length + 1);
@@ -106,11 +125,15 @@ static bool name_output(struct session *session, struct failure *failure)
         if (length >= 4 && strcmp(name + length - 4, ".bin") == 0) length -= 4;
         memcpy(session->output + length, extension, sizeof extension);
     }
-    if (strcmp(session->output, "-") != 0 && stat(options->checkpoint, &input) == 0 &&
-        stat(session->output, &output) == 0 && input.st_dev == output.st_dev && input.st_ino == output.st_ino) {
-        return fail(failure, "%s: the trace would replace the checkpoint", session->output);
-    }
-    return true;
+    if (options->no_trace || options->action != RUN || strcmp(session->output, "-") == 0) return true;
+    length = strlen(session->output);
+    char *unfinished = malloc(length + sizeof partial);
+    if (!unfinished) return fail(failure, "out of memory");
+    memcpy(unfinished, session->output, length);
+    memcpy(unfinished + length, partial, sizeof partial);
+    const bool good = spare_inputs(options, session->output, failure) && spare_inputs(options, unfinished, failure);
+    free(unfinished);
+    return good;
 }
 
 /* Reads the files and checks everything that can be checked before anything is written. */
@@ -126,6 +149,30 @@ static bool prepare(struct session *session, struct failure *failure)
            name_output(session, failure);
 }
 
+/* Prints a warning about a file. */
+static void warn(const char *path, const char *text)
+{
+    char visible[1024];
+    make_visible(visible, sizeof visible, path);
+    (void)fprintf(stderr, PROGRAM ": warning: %s%s\n", visible, text);
+}
+
+/* Says what of the input will not count. */
+static void warn_about_input(const struct session *session)
+{
+    const struct options *options = &session->options;
+    if (session->has_tokenizer && session->tokenizer.has_more) {
+        char text[96];
+        (void)snprintf(text, sizeof text, " holds more entries than the vocabulary of %d; they are ignored",
+            session->tokenizer.vocab_size);
+        warn(options->tokenizer ? options->tokenizer : "tokenizer.bin", text);
+    }
+    if (!options->is_forced && session->tokens.count > (size_t)session->steps) {
+        (void)fprintf(stderr, PROGRAM ": warning: the prompt's %zu tokens are cut to %d positions\n",
+            session->tokens.count, session->steps);
+    }
+}
+
 /* llama2.c leaves the columns of a matmul that do not fill a group out of the sum. */
 static void warn_about_groups(const struct session *session)
 {
@@ -133,9 +180,10 @@ static void warn_about_groups(const struct session *session)
     const bool dim_fits = !session->is_int8 || config->dim % config->group_size == 0;
     if (dim_fits && (!session->is_int8 || config->hidden_dim % config->group_size == 0)) return;
     const int n = dim_fits ? config->hidden_dim : config->dim;
-    (void)fprintf(stderr, PROGRAM ": warning: %s: the group size %d does not divide %s %d: as in llama2.c, the last %d "
-        "inputs of such a matmul do not count\n", session->options.checkpoint, config->group_size,
-        dim_fits ? "hidden_dim" : "dim", n, n % config->group_size);
+    char text[192];
+    (void)snprintf(text, sizeof text, ": the group size %d does not divide %s %d: as in llama2.c, the last %d inputs "
+        "of such a matmul do not count", config->group_size, dim_fits ? "hidden_dim" : "dim", n, n % config->group_size);
+    warn(session->options.checkpoint, text);
 }
 
 static void print_summary(const struct session *session, const struct generation *generation,
@@ -144,9 +192,9 @@ static void print_summary(const struct session *session, const struct generation
     const double rate = generation->seconds > 0 ? generation->positions / generation->seconds : 0;
     (void)fprintf(stderr, PROGRAM ": ");
     if (generation->recorder) {
-        const bool is_stdout = strcmp(session->output, "-") == 0;
-        (void)fprintf(stderr, "%llu records, %.1f MB in %s; ", records, (double)size / 1e6,
-            is_stdout ? "standard output" : session->output);
+        char name[1024];
+        make_visible(name, sizeof name, strcmp(session->output, "-") == 0 ? "standard output" : session->output);
+        (void)fprintf(stderr, "%llu records, %.1f MB in %s; ", records, (double)size / 1e6, name);
     }
     (void)fprintf(stderr, "%d positions at %.1f tokens/s\n", generation->positions, rate);
 }
@@ -167,7 +215,6 @@ static int run(struct session *session, struct failure *failure)
         .seed = options->seed,
         .steps = session->steps,
     };
-    warn_about_groups(session);
     session->state = engine->open(&session->checkpoint, session->steps);
     if (!session->state) {
         (void)fail(failure, "%s: out of memory for %d positions", options->checkpoint, session->steps);
@@ -194,6 +241,8 @@ static int run(struct session *session, struct failure *failure)
             &session->selection, &description, failure);
         if (!generation.recorder) return TROUBLE;
     }
+    warn_about_groups(session);
+    warn_about_input(session);
     bool good = generate(&generation, failure), is_broken_pipe = false;
     unsigned long long records = 0, size = 0;
     if (generation.recorder) {

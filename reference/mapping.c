@@ -16,7 +16,7 @@ bool mapping_open(struct mapping *mapping, const char *path, struct failure *fai
     struct stat status;
     void *bytes = MAP_FAILED;
     bool good = false;
-    if (file < 0) return fail(failure, "%s: %s", path, strerror(errno));
+    if (file < 0) return fail(failure, "%s: cannot open: %s", path, strerror(errno));
     if (fstat(file, &status) != 0) {
         fail(failure, "%s: %s", path, strerror(errno));
     } else if (S_ISDIR(status.st_mode)) {

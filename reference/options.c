@@ -139,12 +139,13 @@ static bool parse_count(const char *text, long long *value)
     return *value >= 0 && *text == '\0';
 }
 
-/* A, A..B, A.. or ..B */
+/* A, A..B, A.. or ..B, with A not above B */
 static bool parse_range(const char *text, struct range *range)
 {
     const bool has_first = is_digit(*text);
+    const char *const whole = text;
     const long long first = read_digits(&text);
-    range->given = true;
+    range->text = whole;
     range->first = first < 0 ? 0 : first;
     range->last = first;
     if (strncmp(text, "..", 2) == 0) {
@@ -152,7 +153,7 @@ static bool parse_range(const char *text, struct range *range)
         if (has_first && *text == '\0') range->last = LLONG_MAX;
         else range->last = read_digits(&text);
     }
-    return (first >= 0 || !has_first) && range->last >= 0 && *text == '\0';
+    return (first >= 0 || !has_first) && range->last >= range->first && *text == '\0';
 }
 
 /* Ids separated by commas. */
@@ -188,12 +189,15 @@ static bool apply(struct options *options, int id, const char *name, const char 
         if (!parse_count(value, &options->steps)) expected = "a number of steps, 0 or more";
         break;
     case 't':
+        options->sampling = "--temperature";
         if (!parse_real(value, largest_float, &options->temperature)) expected = "a finite number, 0 or more";
         break;
     case 'p':
+        options->sampling = "--top-p";
         if (!parse_real(value, 1, &options->top_p)) expected = "a number from 0 to 1";
         break;
     case 's':
+        options->sampling = "--seed";
         if (!parse_seed(value, &options->seed) || options->seed == 0) {
             expected = "an integer whose low 32 bits are not 0";
         }
@@ -204,10 +208,10 @@ static bool apply(struct options *options, int id, const char *name, const char 
         break;
     case ONLY: options->only = value; break;
     case LAYERS:
-        if (!parse_range(value, &options->layers)) expected = "A..B, A, A.. or ..B";
+        if (!parse_range(value, &options->layers)) expected = "A..B, A, A.. or ..B with A not above B";
         break;
     case POSITIONS:
-        if (!parse_range(value, &options->positions)) expected = "A..B, A, A.. or ..B";
+        if (!parse_range(value, &options->positions)) expected = "A..B, A, A.. or ..B with A not above B";
         break;
     case PRECISION:
         options->is_float64 = strcmp(value, "f64") == 0;
@@ -279,6 +283,9 @@ bool options_parse(struct options *options, int argc, char **argv, struct failur
     if (!options->checkpoint) return fail(failure, "expected a checkpoint; see --help");
     if (options->no_trace && options->output) return fail(failure, "--output and --no-trace exclude each other");
     if (options->is_forced && options->prompt) return fail(failure, "--prompt and --tokens exclude each other");
+    if (options->is_forced && options->sampling) {
+        return fail(failure, "%s and --tokens exclude each other: nothing is sampled", options->sampling);
+    }
     if (options->output && !*options->output) return fail(failure, "--output: expected a file name, found ''");
     return true;
 }

@@ -19,6 +19,7 @@ struct options {
     bool has_steps;
     long long steps;       /* 0: the whole context */
     float temperature, top_p;
+    const char *sampling;  /* the last of --temperature, --top-p and --seed that was given; null: none */
     long long seed;
     bool is_forced;        /* the tokens were given */
     struct tokens tokens;

@@ -1,5 +1,6 @@
 #include "sites.h"
 
+#include <limits.h>
 #include <string.h>
 
 const struct site_description site_table[SITE_COUNT] = {
@@ -85,6 +86,23 @@ static bool matches(const char *pattern, size_t length, const char *name)
     return is_buffer || matches_glob(pattern, length, name);
 }
 
+/* Takes a range of layers or positions, numbered from 0 to `last_number`. */
+static bool take_range(const char *option, struct range range, int last_number, int *first, int *last,
+                       struct failure *failure)
+{
+    *first = 0;
+    *last = last_number;
+    if (!range.text) return true;
+    const bool is_open = range.last == LLONG_MAX;
+    if (range.first > last_number || (!is_open && range.last > last_number)) {
+        return fail(failure, "%s: expected a range within 0..%d, found '%s'; see --help", option, last_number,
+            range.text);
+    }
+    *first = (int)range.first;
+    if (!is_open) *last = (int)range.last;
+    return true;
+}
+
 bool selection_make(struct selection *selection, const char *patterns, struct range layers, struct range positions,
                     bool is_int8, int n_layers, int steps, struct failure *failure)
 {
@@ -94,6 +112,9 @@ bool selection_make(struct selection *selection, const char *patterns, struct ra
     for (;;) {
         const size_t length = strcspn(pattern, ",");
         bool found = false;
+        if (length == 0) {
+            return fail(failure, "--only: expected names separated by commas, found '%s'; see --help", patterns);
+        }
         for (int i = 0; i < SITE_COUNT; i++) {
             const bool exists = is_int8 || site_table[i].values == ACTIVATION;
             if (!exists || !matches(pattern, length, site_table[i].name)) continue;
@@ -106,28 +127,14 @@ bool selection_make(struct selection *selection, const char *patterns, struct ra
         if (pattern[length] == '\0') break;
         pattern += length + 1;
     }
-    selection->last_layer = n_layers - 1;
-    if (layers.given) {
-        if (layers.first > n_layers - 1 || layers.first > layers.last) {
-            return fail(failure, "--layers: expected a range within 0..%d, found no layer of it", n_layers - 1);
-        }
-        selection->first_layer = (int)layers.first;
-        if (layers.last < n_layers - 1) selection->last_layer = (int)layers.last;
-    }
     for (int i = 0; i < SITE_COUNT; i++) {
-        if (layers.given && site_table[i].scope != IN_LAYERS) selection->sites[i] = false;
+        if (layers.text && site_table[i].scope != IN_LAYERS) selection->sites[i] = false;
         any = any || selection->sites[i];
     }
     if (!any) return fail(failure, "--only and --layers together select no site");
-    selection->last_position = steps - 1;
-    if (positions.given) {
-        if (positions.first > steps - 1 || positions.first > positions.last) {
-            return fail(failure, "--positions: expected a range within 0..%d, found no position of it", steps - 1);
-        }
-        selection->first_position = (int)positions.first;
-        if (positions.last < steps - 1) selection->last_position = (int)positions.last;
-    }
-    return true;
+    return take_range("--layers", layers, n_layers - 1, &selection->first_layer, &selection->last_layer, failure) &&
+           take_range("--positions", positions, steps - 1, &selection->first_position, &selection->last_position,
+               failure);
 }
 
 bool selection_wants(const struct selection *selection, enum site site, int layer, int position)

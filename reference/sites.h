@@ -70,7 +70,7 @@ void sites_print(FILE *output);
 
 /* A range of layers or positions, both ends included. */
 struct range {
-    bool given;
+    const char *text;      /* as it was given; null: it was not */
     long long first, last; /* last is LLONG_MAX where it was left open */
 };
 

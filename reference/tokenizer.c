@@ -19,6 +19,11 @@ bool tokenizer_open(struct tokenizer *tokenizer, const char *path, int vocab_siz
         if (!tokenizer->pieces) good = fail(failure, "%s: out of memory", path);
     }
     for (int i = 0; good && i < vocab_size; i++) {
+        if (offset == tokenizer->file.size) {
+            good = fail(failure, "%s: offset %zu: expected %d tokens as in the model's vocabulary, found %d", path,
+                offset, vocab_size, i);
+            break;
+        }
         if (offset > tokenizer->file.size || tokenizer->file.size - offset < 8) {
             good = fail(failure, "%s: offset %zu: token %d: expected 8 bytes of score and length, found the end of the "
                 "file at %zu", path, offset, i, tokenizer->file.size);
@@ -36,6 +41,7 @@ bool tokenizer_open(struct tokenizer *tokenizer, const char *path, int vocab_siz
         tokenizer->pieces[i].size = (size_t)size;
         offset += 8 + (size_t)size;
     }
+    tokenizer->has_more = offset < tokenizer->file.size;
     if (!good) tokenizer_close(tokenizer);
     return good;
 }
@@ -211,6 +217,32 @@ static int hex_digit(unsigned char c)
     return -1;
 }
 
+static bool is_space(unsigned char c)
+{
+    return c == ' ' || (c >= 0x09 && c <= 0x0D);
+}
+
+/* The byte that a piece names, or -1: what llama2.c's sscanf(piece, "<0x%02hhX>") stores when it returns 1. That is
+ * more than <0xHH>: what follows the digits is not looked at, one digit is enough, white space may stand before them, and a
+ * sign may stand in place of the first. */
+static int named_byte(const struct piece *piece)
+{
+    const unsigned char *c = piece->bytes, *const end = piece->bytes + piece->size;
+    bool is_negative = false;
+    int width = 2, value = -1;
+    if (piece->size < 3 || memcmp(c, "<0x", 3) != 0) return -1;
+    c += 3;
+    while (c < end && is_space(*c)) c++;
+    if (c < end && (*c == '-' || *c == '+')) {
+        is_negative = *c++ == '-';
+        width--;
+    }
+    for (; c < end && width > 0 && hex_digit(*c) >= 0; c++, width--) {
+        value = (value < 0 ? 0 : value * 16) + hex_digit(*c);
+    }
+    return value > 0 && is_negative ? 256 - value : value;
+}
+
 struct piece tokenizer_decode(const struct tokenizer *tokenizer, int previous, int token, unsigned char *byte)
 {
     struct piece piece = tokenizer->pieces[token];
@@ -218,13 +250,11 @@ struct piece tokenizer_decode(const struct tokenizer *tokenizer, int previous, i
         piece.bytes++;
         piece.size--;
     }
-    if (piece.size == 6 && memcmp(piece.bytes, "<0x", 3) == 0 && piece.bytes[5] == '>') {
-        const int high = hex_digit(piece.bytes[3]), low = hex_digit(piece.bytes[4]);
-        if (high >= 0 && low >= 0) {
-            *byte = (unsigned char)(high * 16 + low);
-            piece.bytes = byte;
-            piece.size = 1;
-        }
+    const int named = named_byte(&piece);
+    if (named >= 0) {
+        *byte = (unsigned char)named;
+        piece.bytes = byte;
+        piece.size = 1;
     }
     if (piece.size == 1) { /* a lone byte is printed only if it is printable or white space, in the C locale */
         const unsigned char c = piece.bytes[0];

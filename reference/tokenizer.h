@@ -17,6 +17,7 @@ struct piece {
 struct tokenizer {
     struct mapping file;
     int vocab_size;
+    bool has_more;        /* the file goes on after vocab_size entries */
     struct piece *pieces; /* (vocab_size) */
     int *sorted;          /* (vocab_size) the ids by the bytes of their pieces, then by id; made when first needed */
 };

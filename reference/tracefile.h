@@ -1,4 +1,4 @@
-/* tracefile.h - writes trace files, version 1 (docs/trace-format.md), from C99 or C++, with nothing but libc.
+/* tracefile.h - writes trace files, version 1 (docs/trace-format.md), from C99 or C++, with nothing but a POSIX libc.
  *
  * Include it in one source file of your port and call it after each step of the forward pass:
  *
@@ -18,8 +18,13 @@
  *
  * A record is handed to the kernel before its call returns; a port that crashes later loses nothing. Until it is
  * closed, a regular file is called PATH.partial. Memory grows by at most 64 bytes per record. A trace is not
- * thread-safe. Writing to a pipe whose reader has gone raises SIGPIPE unless the program ignores that signal.
- * The header is written by the first token; the index and the tail, by tracefile_close.
+ * thread-safe. Writing to a pipe whose reader has gone raises SIGPIPE, and writing beyond the limit of a file's size
+ * SIGXFSZ, unless the program ignores these signals.
+ * The header is written by the first token; the index and the tail, by tracefile_close, which also checks that nothing
+ * was recorded twice.
+ *
+ * It calls open, writev, fcntl, poll and stat of POSIX.1-2008 (Linux, macOS, the BSDs) and needs a little-endian
+ * machine. No feature macro has to be defined, not even with -std=c99; it does not compile on Windows.
  */
 #ifndef TRACEFILE_H
 #define TRACEFILE_H
@@ -65,6 +70,11 @@ typedef struct {
     uint32_t position, zero;
 } tracefile_entry;
 
+/* Positions that have a token: a run of them without a gap, both ends included. */
+typedef struct {
+    uint32_t first, last;
+} tracefile_run;
+
 /* A trace that is being written. Its members are private. */
 typedef struct {
     int file;
@@ -78,8 +88,8 @@ typedef struct {
     tracefile_field *fields; /* sorted by name */
     char **names;
     tracefile_entry *entries;
-    unsigned char *has_token; /* a bit per position */
-    size_t field_count, name_count, name_capacity, last_name, entry_count, entry_capacity, has_token_size;
+    tracefile_run *runs; /* ascending, with a gap between any two */
+    size_t field_count, name_count, name_capacity, last_name, entry_count, entry_capacity, run_count, run_capacity;
 } tracefile;
 
 /* ---- Checksum ---- */
@@ -217,6 +227,25 @@ static inline int tracefile_is_utf8(const char *text) {
     return 1;
 }
 
+/* Opens a file for writing, never as standard input, output or error: where one of these is closed, the next file gets
+ * its number, and whatever the program prints would go into the trace. A file that is `fresh` replaces one of its name:
+ * that is unlinked and not truncated, because somebody may have mapped it. Returns -1 with errno set. */
+static inline int tracefile_open_file(const char *name, int fresh) {
+    int file, moved, error;
+    if (fresh && unlink(name) != 0 && errno != ENOENT) return -1;
+    file = open(name, O_WRONLY | O_CREAT | (fresh ? O_EXCL : O_TRUNC), 0666);
+    if (file < 0 || file > STDERR_FILENO) return file;
+#ifdef F_DUPFD_CLOEXEC
+    moved = fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+#else
+    moved = fcntl(file, F_DUPFD, STDERR_FILENO + 1);
+#endif
+    error = errno;
+    (void)close(file);
+    errno = error;
+    return moved;
+}
+
 /* Starts a trace.
  * path: the file to write, or "-" for standard output. A pipe or a device is written directly.
  * producer: name and version of the program, 1 to 64 bytes of UTF-8.
@@ -249,7 +278,7 @@ static inline tracefile *tracefile_open(const char *path, const char *producer) 
             name = trace->partial;
         }
         if (name) {
-            trace->file = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+            trace->file = tracefile_open_file(name, !direct);
             if (trace->file < 0) tracefile_fail(trace, errno, "%s: %s", name, strerror(errno));
         }
     }
@@ -285,6 +314,10 @@ static inline int tracefile_set(tracefile *trace, const char *name, char type, c
     if (trace->has_header) return tracefile_fail(trace, 0, "%s: a header field comes too late", trace->path);
     if (name_length < 1 || name_length > 64 || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")]) {
         return tracefile_fail(trace, 0, "%s: a header field's name must be 1 to 64 of a-z, 0-9 and _", trace->path);
+    }
+    if (strcmp(name, "producer") == 0) {
+        return tracefile_fail(trace, 0, "%s: header field producer: the name is reserved, give it to tracefile_open",
+            trace->path);
     }
     known = tracefile_field_type(name);
     if (known && known != type) {
@@ -331,63 +364,170 @@ static inline int tracefile_set_text(tracefile *trace, const char *name, const v
     return tracefile_set(trace, name, 't', bytes, length);
 }
 
-/* Fills the header from a llama2.c checkpoint (v0, v1 or v2): configuration, version, group size, epsilon, RoPE base,
- * and the fingerprint, for which the whole file is read. Returns 0, or -1. */
-static inline int tracefile_describe_checkpoint(tracefile *trace, const char *path) {
+/* ---- Checkpoints ---- */
+
+/* What is wrong with a checkpoint. Returns -1. */
+static inline int tracefile_misfit(tracefile *trace, const char *path, unsigned offset, const char *what,
+                                   const char *expected, long long found) {
+    return tracefile_fail(trace, 0, "%s: offset %u: %s: expected %s, found %lld", path, offset, what, expected, found);
+}
+
+/* a * b + c, or the greatest number where that is too large: no file is so long. */
+static inline uint64_t tracefile_multiply_add(uint64_t a, uint64_t b, uint64_t c) {
+    return b != 0 && a > (UINT64_MAX - c) / b ? UINT64_MAX : a * b + c;
+}
+
+/* A checkpoint's sizes, as its header has them; vocab_size is positive. */
+typedef struct {
+    int32_t version, shared, group_size; /* group_size is 0 unless the weights are int8 */
+    int32_t sizes[7];                    /* dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len */
+    uint64_t length;                     /* of the whole file */
+} tracefile_checkpoint;
+
+static inline const char *tracefile_size_name(size_t i) {
     static const char *const names[7] = {
         "dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len"};
-    const size_t block = 1 << 20;
-    unsigned char head[256], *bytes;
-    int32_t sizes[7], version = 0, group = 1;
-    size_t count, have = 0, base = 0, bad = 0, i;
-    int shared, error = 0;
-    char text[17];
+    return names[i];
+}
+
+/* Adds the length of `times` matrices of `rows` x `columns` weights. Returns 0, or -1. */
+static inline int tracefile_add_matrices(tracefile *trace, const char *path, tracefile_checkpoint *checkpoint,
+                                         int64_t times, int64_t rows, int64_t columns) {
+    const uint64_t count = (uint64_t)rows * (uint64_t)columns, group = (uint64_t)checkpoint->group_size;
+    uint64_t size = tracefile_multiply_add(count, 4, 0);
+    if (times == 0) return 0;
+    if (group > 0) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "a divisor of %lld x %lld weights", (long long)rows, (long long)columns);
+        if (count % group != 0) return tracefile_misfit(trace, path, 37, "group size", expected, (long long)group);
+        size = tracefile_multiply_add(count / group, 4, count);
+    }
+    checkpoint->length = tracefile_multiply_add(size, (uint64_t)times, checkpoint->length);
+    return 0;
+}
+
+/* Reads the sizes from the first `have` bytes of a checkpoint, checks them, and computes the length of the file.
+ * Returns 0, or -1. */
+static inline int tracefile_parse_checkpoint(tracefile *trace, const char *path, const unsigned char *head, size_t have,
+                                             tracefile_checkpoint *checkpoint) {
+    const int32_t *sizes = checkpoint->sizes;
+    const int has_magic = have >= 4 && memcmp(head, "24ka", 4) == 0; /* of versions 1 and 2: 0x616b3432 */
+    const unsigned base = has_magic ? 8 : 0;
+    const size_t head_size = has_magic ? 256 : 28;
+    int32_t layers, dim, hidden_dim, kv_dim, vocab_size, head_dim;
+    char expected[64];
+    size_t i;
+    memset(checkpoint, 0, sizeof *checkpoint);
+    if (have < head_size) {
+        return tracefile_fail(trace, 0, "%s: offset %u: expected a header of %u bytes, found the end of the file", path,
+            (unsigned)have, (unsigned)head_size);
+    }
+    if (has_magic) memcpy(&checkpoint->version, head + 4, 4);
+    if (has_magic && checkpoint->version != 1 && checkpoint->version != 2) {
+        return tracefile_misfit(trace, path, 4, "version", "1 or 2", checkpoint->version);
+    }
+    memcpy(checkpoint->sizes, head + base, sizeof checkpoint->sizes);
+    checkpoint->shared = has_magic ? head[36] : sizes[5] > 0;
+    if (!has_magic && sizes[5] < 0 && sizes[5] != INT32_MIN) checkpoint->sizes[5] = -sizes[5];
+    for (i = 0; i < 7; i++) {
+        if (sizes[i] > 0) continue;
+        return tracefile_misfit(trace, path, base + 4 * (unsigned)i, tracefile_size_name(i), "a positive number",
+            sizes[i]);
+    }
+    if (sizes[0] % sizes[3] != 0) {
+        snprintf(expected, sizeof expected, "a divisor of dim %d", (int)sizes[0]);
+        return tracefile_misfit(trace, path, base + 12, "n_heads", expected, sizes[3]);
+    }
+    if (sizes[3] % sizes[4] != 0) {
+        snprintf(expected, sizeof expected, "a divisor of n_heads %d", (int)sizes[3]);
+        return tracefile_misfit(trace, path, base + 16, "n_kv_heads", expected, sizes[4]);
+    }
+    head_dim = sizes[0] / sizes[3];
+    if (head_dim % 2 != 0) {
+        return tracefile_misfit(trace, path, base + 12, "head size (dim / n_heads)", "an even number", head_dim);
+    }
+    if (checkpoint->shared > 1) {
+        return tracefile_misfit(trace, path, 36, "shared classifier", "0 or 1", checkpoint->shared);
+    }
+    if (checkpoint->version == 2) {
+        memcpy(&checkpoint->group_size, head + 37, 4);
+        if (checkpoint->group_size <= 0) {
+            return tracefile_misfit(trace, path, 37, "group size", "a positive number", checkpoint->group_size);
+        }
+    }
+    dim = sizes[0], hidden_dim = sizes[1], layers = sizes[2], kv_dim = head_dim * sizes[4], vocab_size = sizes[5];
+    /* the norms, and in version 0 two tables of (seq_len, head size / 2) */
+    checkpoint->length = tracefile_multiply_add(2 * (uint64_t)layers + 1, 4 * (uint64_t)dim, head_size);
+    if (!has_magic) {
+        checkpoint->length = tracefile_multiply_add((uint64_t)sizes[6] * 4, (uint64_t)head_dim, checkpoint->length);
+    }
+    if (tracefile_add_matrices(trace, path, checkpoint, checkpoint->shared ? 1 : 2, vocab_size, dim) != 0 ||
+        tracefile_add_matrices(trace, path, checkpoint, 2 * (int64_t)layers, dim, dim) != 0 ||
+        tracefile_add_matrices(trace, path, checkpoint, 2 * (int64_t)layers, kv_dim, dim) != 0 ||
+        tracefile_add_matrices(trace, path, checkpoint, 3 * (int64_t)layers, hidden_dim, dim) != 0) {
+        return -1;
+    }
+    return 0;
+}
+
+/* Reads a checkpoint to its end, but not further than its sizes say. Returns 0, or -1. */
+static inline int tracefile_read_checkpoint(tracefile *trace, const char *path, FILE *file, unsigned char *block,
+                                            size_t block_size, tracefile_checkpoint *checkpoint, uint64_t *sum) {
+    size_t count = fread(block, 1, block_size, file);
+    uint64_t length = 0;
     tracefile_sum state;
+    memset(&state, 0, sizeof state);
+    if (!ferror(file) && tracefile_parse_checkpoint(trace, path, block, count, checkpoint) != 0) return -1;
+    while (count > 0 && length <= checkpoint->length) {
+        tracefile_sum_add(&state, block, count);
+        length += count;
+        count = fread(block, 1, block_size, file);
+    }
+    if (ferror(file)) return tracefile_fail(trace, errno, "%s: %s", path, strerror(errno));
+    if (length != checkpoint->length) {
+        const int is_cut = length < checkpoint->length;
+        return tracefile_fail(trace, 0, "%s: offset %llu: expected a file of %llu bytes, found %s", path,
+            (unsigned long long)(is_cut ? length : checkpoint->length), (unsigned long long)checkpoint->length,
+            is_cut ? "the end of the file" : "more data");
+    }
+    *sum = tracefile_sum_finish(&state);
+    return 0;
+}
+
+/* Fills the header from a llama2.c checkpoint (v0, v1 or v2): configuration, version, group size, epsilon, RoPE base,
+ * and the fingerprint, for which the whole file is read. Also checks that the file is exactly such a checkpoint, and
+ * not the file that the trace will replace. Returns 0, or -1. */
+static inline int tracefile_describe_checkpoint(tracefile *trace, const char *path) {
+    const size_t block_size = 1 << 20;
+    tracefile_checkpoint checkpoint;
+    struct stat input, output;
+    unsigned char *block;
+    char text[17];
+    uint64_t sum = 0;
     FILE *file;
+    size_t i;
+    int result;
     if (!trace || trace->message[0]) return -1;
     if (!path) return tracefile_fail(trace, 0, "%s: the checkpoint has no name", trace->path);
+    if (trace->partial && stat(path, &input) == 0 && stat(trace->path, &output) == 0 &&
+        input.st_dev == output.st_dev && input.st_ino == output.st_ino) {
+        return tracefile_fail(trace, 0, "%s: the trace would replace the checkpoint", trace->path);
+    }
     file = fopen(path, "rb");
     if (!file) return tracefile_fail(trace, errno, "%s: %s", path, strerror(errno));
-    bytes = (unsigned char *)malloc(block);
-    if (!bytes) error = ENOMEM;
-    memset(&state, 0, sizeof state);
-    memset(head, 0, sizeof head);
-    while (!error && (count = fread(bytes, 1, block, file)) > 0) {
-        size_t part = count < sizeof head - have ? count : sizeof head - have;
-        memcpy(head + have, bytes, part);
-        have += part;
-        tracefile_sum_add(&state, bytes, count);
-    }
-    if (!error && ferror(file)) error = errno;
-    free(bytes);
+    block = (unsigned char *)malloc(block_size);
+    result = block ? tracefile_read_checkpoint(trace, path, file, block, block_size, &checkpoint, &sum)
+                   : tracefile_fail_memory(trace);
+    free(block);
     fclose(file);
-    if (error) return tracefile_fail(trace, error, "%s: %s", path, strerror(error));
-
-    if (memcmp(head, "24ka", 4) == 0) { /* the magic of versions 1 and 2, 0x616b3432 */
-        memcpy(&version, head + 4, 4);
-        base = 8;
-    }
-    if (have < (base > 0 ? sizeof head : 28)) {
-        return tracefile_fail(trace, 0, "%s: the file ends in the header, at offset %u", path, (unsigned)have);
-    }
-    memcpy(sizes, head + base, sizeof sizes);
-    if (version == 2) memcpy(&group, head + 37, 4);
-    shared = base > 0 ? head[36] : sizes[5] > 0;
-    if (base == 0 && sizes[5] < 0 && sizes[5] != INT32_MIN) sizes[5] = -sizes[5];
-    if (base > 0 && version != 1 && version != 2) bad = 4 + 1;
-    for (i = 0; i < 7 && !bad; i++) bad = sizes[i] <= 0 ? base + 4 * i + 1 : 0; /* + 1: 0 is a place too */
-    if (!bad && sizes[0] % sizes[3] != 0) bad = base + 12 + 1;
-    if (!bad && sizes[3] % sizes[4] != 0) bad = base + 16 + 1;
-    if (!bad && shared > 1) bad = 36 + 1;
-    if (!bad && group <= 0) bad = 37 + 1;
-    if (bad) return tracefile_fail(trace, 0, "%s: offset %u: not a llama2.c checkpoint", path, (unsigned)(bad - 1));
-    for (i = 0; i < 7; i++) tracefile_set_int(trace, names[i], sizes[i]);
-    tracefile_set_int(trace, "checkpoint_version", version);
-    tracefile_set_int(trace, "shared_classifier", shared);
-    if (version == 2) tracefile_set_int(trace, "group_size", group);
+    if (result != 0) return -1;
+    for (i = 0; i < 7; i++) tracefile_set_int(trace, tracefile_size_name(i), checkpoint.sizes[i]);
+    tracefile_set_int(trace, "checkpoint_version", checkpoint.version);
+    tracefile_set_int(trace, "shared_classifier", checkpoint.shared);
+    if (checkpoint.version == 2) tracefile_set_int(trace, "group_size", checkpoint.group_size);
     tracefile_set_real(trace, "rms_norm_eps", 1e-5);
     tracefile_set_real(trace, "rope_base", 10000);
-    snprintf(text, sizeof text, "%016llx", (unsigned long long)tracefile_sum_finish(&state));
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)sum);
     return tracefile_set_text(trace, "checkpoint_fingerprint", text, 16);
 }
 
@@ -428,7 +568,7 @@ static inline int tracefile_write(tracefile *trace, struct iovec *parts, int cou
 }
 
 static inline void tracefile_part(struct iovec *part, const void *bytes, size_t size) {
-    part->iov_base = (void *)bytes;
+    part->iov_base = (void *)(uintptr_t)bytes; /* writev only reads */
     part->iov_len = size;
 }
 
@@ -480,10 +620,10 @@ static inline int tracefile_header(tracefile *trace) {
     return result;
 }
 
-/* Returns an array of `count` elements with room for one more, or null. Growing by half, a table of 24-byte entries
- * takes at most 60 bytes per entry even while it is being copied. */
+/* Returns an array of `count` elements with room for one more, or null. Growing by a quarter, the index takes at most
+ * 54 bytes per entry even while it is being copied, and the runs of tokens, at most one for each, 10 more. */
 static inline void *tracefile_grow(tracefile *trace, void *array, size_t count, size_t *capacity, size_t element) {
-    size_t wanted = *capacity + *capacity / 2 + 16;
+    size_t wanted = *capacity + *capacity / 4 + 16;
     void *grown;
     if (count < *capacity) return array;
     grown = wanted <= SIZE_MAX / element ? realloc(array, wanted * element) : NULL;
@@ -508,23 +648,44 @@ static inline int tracefile_entry_chunk(tracefile *trace, struct iovec *parts, u
     return tracefile_chunk(trace, parts, 2);
 }
 
-static inline int tracefile_has_token(const tracefile *trace, int position) {
-    size_t byte = (size_t)position / 8;
-    return byte < trace->has_token_size && (trace->has_token[byte] >> position % 8 & 1);
+/* Returns the number of runs that begin at or before a position. */
+static inline size_t tracefile_runs_up_to(const tracefile *trace, uint32_t position) {
+    size_t low = 0, high = trace->run_count;
+    if (high > 0 && trace->runs[high - 1].first <= position) return high; /* in order of execution */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (trace->runs[middle].first <= position) low = middle + 1;
+        else high = middle;
+    }
+    return low;
 }
 
+static inline int tracefile_has_token(const tracefile *trace, int position) {
+    size_t count = tracefile_runs_up_to(trace, (uint32_t)position);
+    return count > 0 && (uint32_t)position <= trace->runs[count - 1].last;
+}
+
+/* Notes that a position, which had none, has a token. */
 static inline int tracefile_mark_token(tracefile *trace, int position) {
-    size_t byte = (size_t)position / 8;
-    if (byte >= trace->has_token_size) {
-        size_t size = byte + byte / 2 + 64;
-        unsigned char *grown = (unsigned char *)calloc(1, size);
-        if (!grown) return tracefile_fail_memory(trace);
-        if (trace->has_token) memcpy(grown, trace->has_token, trace->has_token_size);
-        free(trace->has_token);
-        trace->has_token = grown;
-        trace->has_token_size = size;
+    const uint32_t place = (uint32_t)position;
+    const size_t next = tracefile_runs_up_to(trace, place);
+    const int joins_left = next > 0 && trace->runs[next - 1].last + 1 == place;
+    const int joins_right = next < trace->run_count && trace->runs[next].first == place + 1;
+    tracefile_run *runs = trace->runs;
+    if (joins_left && joins_right) {
+        runs[next - 1].last = runs[next].last;
+        memmove(runs + next, runs + next + 1, (--trace->run_count - next) * sizeof *runs);
+    } else if (joins_left) {
+        runs[next - 1].last = place;
+    } else if (joins_right) {
+        runs[next].first = place;
+    } else {
+        runs = (tracefile_run *)tracefile_grow(trace, runs, trace->run_count, &trace->run_capacity, sizeof *runs);
+        if (!runs) return -1;
+        trace->runs = runs;
+        memmove(runs + next + 1, runs + next, (trace->run_count++ - next) * sizeof *runs);
+        runs[next].first = runs[next].last = place;
     }
-    trace->has_token[byte] = (unsigned char)(trace->has_token[byte] | 1 << position % 8);
     return 0;
 }
 
@@ -577,7 +738,8 @@ static inline int tracefile_intern(tracefile *trace, const char *name, size_t le
 
 /* Writes one tensor.
  * site: its name, e.g. "q.rope": 1 to 255 printable ASCII characters without , * ? and =.
- * layer: from 0, or -1 outside the layers. position: from 0; its token must have been written.
+ * layer: from 0, or -1 outside the layers. position: from 0; its token must have been written. One site at one layer
+ * and position is recorded once; tracefile_close fails if any was recorded twice.
  * dtype: TRACEFILE_FLOAT32, ... rank: 0 to 4. dims: `rank` sizes, slowest first. values: their product, row-major.
  * Returns 0, or -1. */
 static inline int tracefile_record(tracefile *trace, const char *site, int layer, int position, int dtype, int rank,
@@ -654,17 +816,19 @@ static inline int tracefile_matrix(tracefile *trace, const char *site, int layer
 
 /* ---- Closing ---- */
 
-/* Frees the trace without completing it: PATH.partial stays, and everything in it is readable. */
+/* Frees the trace without completing it: PATH.partial stays, and everything in it is readable. Where nothing was
+ * written yet, PATH.partial is removed. */
 static inline void tracefile_abandon(tracefile *trace) {
     size_t i;
     if (!trace) return;
+    if (trace->file >= 0 && trace->partial && trace->offset == 0) (void)unlink(trace->partial);
     if (trace->file >= 0 && trace->file != STDOUT_FILENO) (void)close(trace->file);
     for (i = 0; i < trace->field_count; i++) free(trace->fields[i].bytes);
     for (i = 0; i < trace->name_count; i++) free(trace->names[i]);
     free(trace->fields);
     free(trace->names);
     free(trace->entries);
-    free(trace->has_token);
+    free(trace->runs);
     free(trace->path);
     free(trace->partial);
     free(trace);
@@ -696,6 +860,43 @@ static inline int tracefile_write_index(tracefile *trace) {
     return result;
 }
 
+/* Checks that no two records have the same name, layer and position, with a hash table of the entries (12 bytes for
+ * each, when nothing else grows any more). Returns 0, or -1. */
+static inline int tracefile_check_entries(tracefile *trace) {
+    const size_t size = trace->entry_count + trace->entry_count / 2 + 1;
+    size_t *slots, i, slot; /* slots hold the number of an entry, plus one; 0 is free */
+    int result = 0;
+    if (size > SIZE_MAX / sizeof *slots) return tracefile_fail_memory(trace);
+    slots = (size_t *)calloc(size, sizeof *slots);
+    if (!slots) return tracefile_fail_memory(trace);
+    for (i = 0; i < trace->entry_count && result == 0; i++) {
+        const tracefile_entry *entry = &trace->entries[i];
+        uint64_t hash = ((uint64_t)entry->position << 32 | (uint32_t)entry->layer) * UINT64_C(0x9E3779B97F4A7C15);
+        if (entry->name == UINT32_MAX) continue; /* a second token was refused when it came */
+        hash = ((hash ^ hash >> 32) + entry->name) * UINT64_C(0xFF51AFD7ED558CCD);
+        for (slot = (size_t)((hash ^ hash >> 33) % size); slots[slot] != 0; slot = slot + 1 < size ? slot + 1 : 0) {
+            const tracefile_entry *other = &trace->entries[slots[slot] - 1];
+            if (other->name != entry->name || other->layer != entry->layer || other->position != entry->position) {
+                continue;
+            }
+            if (entry->layer < 0) {
+                result = tracefile_fail(trace, 0, "%s: %s, position %u is recorded twice, at offsets %llu and %llu",
+                    trace->path, trace->names[entry->name], (unsigned)entry->position,
+                    (unsigned long long)other->offset, (unsigned long long)entry->offset);
+            } else {
+                result = tracefile_fail(trace, 0,
+                    "%s: %s, layer %d, position %u is recorded twice, at offsets %llu and %llu", trace->path,
+                    trace->names[entry->name], (int)entry->layer, (unsigned)entry->position,
+                    (unsigned long long)other->offset, (unsigned long long)entry->offset);
+            }
+            break;
+        }
+        slots[slot] = i + 1;
+    }
+    free(slots);
+    return result;
+}
+
 /* Completes the trace: writes the index and the tail, gives the file its name, and frees the trace. Returns 0.
  * On an error returns -1 and frees nothing, so that tracefile_error can be asked; then call tracefile_abandon. */
 static inline int tracefile_close(tracefile *trace) {
@@ -704,7 +905,7 @@ static inline int tracefile_close(tracefile *trace) {
     uint64_t index;
     if (!trace || trace->message[0] || tracefile_header(trace) != 0) return -1;
     index = trace->offset;
-    if (tracefile_write_index(trace) != 0) return -1;
+    if (tracefile_check_entries(trace) != 0 || tracefile_write_index(trace) != 0) return -1;
     tracefile_put(tail, 8, index, 8);
     tracefile_part(&parts[0], tail, sizeof tail);
     if (tracefile_chunk(trace, parts, 1) != 0) return -1;

@@ -40,6 +40,11 @@ import stat
 import struct
 import sys
 
+try:
+    import fcntl
+except ImportError:  # not POSIX
+    fcntl = None
+
 import numpy as np
 
 __all__ = [
@@ -59,6 +64,7 @@ SITES = (
 
 _RANK = {name: rank for rank, name in enumerate(SITES)}
 _BEFORE_LAYERS = SITES[:1]
+_AFTER_LAYERS = SITES[-4:]
 
 VERSION = 1
 _MAGIC = b"\x89L2TRC\r\n"
@@ -95,6 +101,7 @@ _STORED = {
     _FLOAT32: np.dtype("<f4"), _FLOAT64: np.dtype("<f8"), _FLOAT16: np.dtype("<f2"), _BFLOAT16: np.dtype("<u2"),
     _INT8: np.dtype("i1"),
 }
+_OUTPUT = "standard output"
 _CODES = {("f", 4): _FLOAT32, ("f", 8): _FLOAT64, ("f", 2): _FLOAT16, ("i", 1): _INT8}
 
 _ENTRY = np.dtype([("offset", "<u8"), ("name", "<u4"), ("layer", "<i4"), ("position", "<u4"), ("zero", "<u4")])
@@ -440,7 +447,10 @@ def _encoded_name(site):
 
 def _stored_form(array, what):
     """The dtype code, and the array whose row-major bytes are the payload. Nothing is copied that is stored already."""
-    array = np.asanyarray(array)
+    try:
+        array = np.asanyarray(array)
+    except ValueError:
+        raise TraceError("shape of %s" % what, expected="rows of one length", found=array) from None
     if array.ndim > _MAX_RANK:
         raise TraceError("shape of %s" % what, expected="at most 4 dimensions", found=array.shape)
     for size in array.shape:
@@ -500,13 +510,17 @@ class TraceWriter:
     The header is written when the writer is made; every token and record is handed to the kernel before the call
     returns, so that a program that dies loses nothing that it had emitted. A regular file is called PATH.partial until
     `close` has written the index; then it is renamed to PATH, replacing what was there. A pipe or a device is written
-    directly. Memory grows by 24 bytes per token and record, and a little per site and layer.
+    directly, and "-" is standard output. Memory grows by 24 bytes per token and record, and a little per site and
+    layer.
 
     As a context manager it closes at the end of the block; when the block raises, it leaves PATH.partial as it is,
     which all tools can read.
 
+    A record of one of the `SITES` must have the shape and the layer of its site, as far as the header has the sizes
+    for it; records of other names may have any.
+
     A call that raises TraceError has written nothing, and the writer can still be used. After an OSError (a full
-    disk, a closed pipe) it cannot. One thread at a time.
+    disk, a closed pipe), which names the file and the offset, it cannot. One thread at a time.
     """
 
     def __init__(self, path, header):
@@ -515,7 +529,8 @@ class TraceWriter:
         """
         chunk = _encoded_header(header)
         self.path = os.fspath(path)
-        self._direct = _is_written_directly(self.path)
+        self._is_output = self.path in ("-", b"-")
+        self._direct = self._is_output or _is_written_directly(self.path)
         self.partial_path = self.path
         if not self._direct:
             self.partial_path += b".partial" if isinstance(self.path, bytes) else ".partial"
@@ -525,12 +540,16 @@ class TraceWriter:
                 os.unlink(self.partial_path)
             except FileNotFoundError:
                 pass
+        self._shapes = _SiteShapes(header)
         self._offset = 0
         self._names = {}
         self._entries = bytearray()
         self._seen = _Seen()
         self._failed = False
-        self._file = open(self.partial_path, "wb", buffering=0)
+        if self._is_output:
+            self._file = open(1, "wb", buffering=0, closefd=False)
+        else:
+            self._file = open(self.partial_path, "wb" if self._direct else "xb", buffering=0, opener=_open_above_errors)
         try:
             self._write(chunk)
         except BaseException:
@@ -560,6 +579,8 @@ class TraceWriter:
         name, layer, position = _checked_key(site, layer, position)
         what = _described(site, layer, position)
         code, stored = _stored_form(array, what)
+        if self._shapes is not None:
+            self._shapes.check(site, layer, position, stored.shape, what)
         self._check_open()
         if (_NO_NAME, None, position) not in self._seen:
             raise TraceError("%s: position %d has no token yet; call token(%d, id) first" % (what, position, position))
@@ -623,12 +644,63 @@ class TraceWriter:
         for piece in chunk:
             rest = memoryview(piece)
             while rest.nbytes:
-                written = self._file.write(rest)
+                try:
+                    written = self._file.write(rest)
+                except OSError as error:
+                    where = _OUTPUT if self._is_output else os.fsdecode(self.partial_path)
+                    raise OSError(error.errno, "%s, at offset %d" % (error.strerror, self._offset), where) from None
                 if written is None:
                     raise BlockingIOError("%s does not take data now" % self.path)
                 rest = rest[written:]
-        self._offset += size
+                self._offset += written
         self._failed = False
+
+
+def _open_above_errors(path, flags):
+    """Opens a file, never as standard input, output or error: where one of these is closed, the next file gets its
+    number, and what the program or a library prints would go into the trace."""
+    file = os.open(path, flags, 0o666)
+    if file > 2 or fcntl is None:
+        return file
+    try:
+        return fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(file)
+
+
+class _SiteShapes:
+    """The shape and the layer that a record of each of the `SITES` must have, as far as the header has the sizes."""
+
+    def __init__(self, header):
+        self._layers = header.get("n_layers")
+        dim, hidden_dim = header.get("dim"), header.get("hidden_dim")
+        heads, kv_heads, group = header.get("n_heads"), header.get("n_kv_heads"), header.get("group_size")
+        self._heads = heads
+        kv_dim = dim // heads * kv_heads if None not in (dim, heads, kv_heads) and heads > 0 else None
+        sizes = {"q": dim, "k": kv_dim, "v": kv_dim, "hb": hidden_dim, "hb2": hidden_dim, "hq": hidden_dim,
+                 "logits": header.get("vocab_size"), "xs": dim // group if dim and group else None,
+                 "hs": hidden_dim // group if hidden_dim and group else None, "att": None}
+        self._sizes = {site: sizes.get(site.split(".")[0], dim) for site in SITES}
+
+    def check(self, site, layer, position, shape, what):
+        """Raises TraceError for a record that cannot be one of its site."""
+        if site not in _RANK:
+            return
+        if site in _BEFORE_LAYERS + _AFTER_LAYERS:
+            if layer is not None:
+                raise TraceError("layer of %s" % what, expected="None: the site is outside the layers", found=layer)
+        elif layer is None or (self._layers is not None and layer >= self._layers):
+            expected = "a layer" if self._layers is None else "0 to %d" % (self._layers - 1)
+            raise TraceError("layer of %s" % what, expected=expected, found=layer)
+        size = self._sizes[site]
+        if site.startswith("att.") and self._heads is not None:
+            expected = self._heads, position + 1
+        elif size is not None:
+            expected = size,
+        else:
+            return
+        if shape != expected:
+            raise TraceError("shape of %s" % what, expected=str(expected), found=str(shape))
 
 
 def _is_written_directly(path):
@@ -649,11 +721,15 @@ def write_trace(path, header, tokens, records):
     `records`  dict from (site, layer or None, position) to an array of rank 0 to 4 and of dtype float32, float64,
                float16 or int8, or a `BFloat16Array`.
 
-    Everything is checked before anything is written: TraceError says what is wrong, and the file at `path` stays as it
-    was. Then PATH.partial is written and renamed to PATH.
+    Everything but the shapes of sites is checked before anything is written: TraceError says what is wrong, and the
+    file at `path` stays as it was. Then PATH.partial is written and renamed to PATH.
     """
     _encoded_header(header)
     checked_tokens = {}
+    try:
+        tokens = list(tokens)
+    except TypeError:
+        raise TraceError("tokens", expected="a list", found=tokens) from None
     for position, token in enumerate(tokens):
         if _integer(token, "token at position %d" % position, -1, (1 << 31) - 1) >= 0:
             text = getattr(token, "text", None)
@@ -661,6 +737,8 @@ def write_trace(path, header, tokens, records):
                 text = _text_bytes(text, "text of the token at position %d" % position)
             checked_tokens[position] = int(token), text
     checked_records = {}
+    if not hasattr(records, "items"):
+        raise TraceError("records", expected="a dict", found=records)
     for key, array in records.items():
         if not isinstance(key, tuple) or len(key) != 3:
             raise TraceError("key of a record", expected="(site, layer or None, position)", found=key)
@@ -674,6 +752,7 @@ def write_trace(path, header, tokens, records):
         checked_records[key[0], layer, position] = array
     order = sorted(checked_records, key=execution_order)
     with TraceWriter(path, header) as trace:
+        trace._shapes = None  # what was read must be written again, and the format leaves shapes to the tools
         following = 0
         for position, (token, text) in sorted(checked_tokens.items()):
             trace.token(position, token, text)
@@ -921,7 +1000,7 @@ class _Reader:
         return raw.decode("ascii")
 
     def take(self, chunk, offset):
-        """Adds a token or a record. After damage, a missing token and a second copy are the damage's doing."""
+        """Adds a token or a record. Of two copies the first counts. After damage, a missing token is its doing."""
         if chunk.kind == b"TOKN":
             if chunk.position in self.tokens:
                 return self.twice("the token of position %d" % chunk.position, offset)
@@ -936,8 +1015,6 @@ class _Reader:
         self.records[key] = chunk.value
 
     def twice(self, what, offset):
-        if not self.damaged:
-            self.fail(what, offset, "it once", "it a second time")
         self.problem("%s is there a second time at offset %d; the first one is used" % (what, offset))
 
     def problem(self, text):

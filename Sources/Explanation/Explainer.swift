@@ -31,6 +31,7 @@ package struct Explainer {
       tensors: tensors, weights: model, isQuantized: isQuantized, epsilon: epsilon, base: base,
       tokens: tensors.trace.tokens.mapValues(\.id))
     result.producer = header.producer
+    result.isQuantized = isQuantized
     result.tokens = tensors.trace.tokens
     result.headSize = model.configuration.headSize
     if epsilon != Constants.normEpsilon {
@@ -116,6 +117,7 @@ package struct Explainer {
       let key = tensors.trace.key(at: place)
       guard let site = key.name.site else {
         takeUnchecked(key, "not a site of the table")
+        do throws(TraceError) { _ = try tensors.tensor(key) } catch { result.problems.append("\(key): \(error)") }
         continue
       }
       if site.isQuantizedOnly && !replayModel.isQuantized {

@@ -103,6 +103,8 @@ package struct Explanation: Sendable {
   package internal(set) var problems: [String] = []
   /// What else a reader should know.
   package internal(set) var notes: [String] = []
+  /// Whether the run quantizes what goes into its products.
+  package internal(set) var isQuantized = false
   /// Who wrote the trace.
   package internal(set) var producer = ""
   /// The tokens, for texts.

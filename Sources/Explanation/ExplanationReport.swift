@@ -36,7 +36,7 @@ package struct ExplanationReport {
   }
 
   private func block(_ fault: Explanation.Fault, _ number: Int) -> [String] {
-    let operation = fault.site.operation(quantized: false)
+    let operation = fault.site.operation(quantized: explanation.isQuantized)
     let word = fault.precision == nil ? "Fault" : "Lower precision"
     var lines = [
       "\(word) \(number): \(fault.site.rawValue) (\(operation.kind.rawValue)), first at \(Self.place(fault.first.key))"
@@ -48,16 +48,16 @@ package struct ExplanationReport {
       lines.append(
         "  evidence    \(which) all \(fault.records) of \(Self.records(fault.records)) to within rounding [\(cause.id)]"
       )
-      lines.append("  expected    \(operation.kind.formula)")
+      lines.append("  expected    \(operation.formula)")
       if let formula = cause.formula { lines.append("  found       \(formula)") }
     } else if let precision = fault.precision {
       lines.append(
         "  cause       explained by \(precision): reproduces all \(fault.records) of \(Self.records(fault.records))")
-      lines.append("  expected    float32: \(operation.kind.formula)")
+      lines.append("  expected    float32: \(operation.formula)")
     } else {
       lines.append("  cause       none of the known mistakes reproduces it")
       lines += fault.evidence.map { "  evidence    \($0)" }
-      lines.append("  expected    \(operation.kind.formula)")
+      lines.append("  expected    \(operation.formula)")
     }
     lines.append("  spread      \(spread(fault))")
     if let errors = explanation.expected?.firstFaulty[fault.site] {
@@ -201,21 +201,29 @@ extension Explanation {
   }
 }
 
-extension SiteOperation.Kind {
-  /// What the operation computes, in one line.
+extension SiteOperation {
+  /// What the operation computes from what, in one line.
   package var formula: String {
-    switch self {
-    case .embedding: "row `token` of the embedding table"
-    case .rmsNorm: "w * x / sqrt(mean(x^2) + epsilon)"
-    case .product: "sum over j of w[i][j] * x[j]"
-    case .rotation: "(v0 cos a - v1 sin a, v0 sin a + v1 cos a), a = position * base^(-d / head_size), pairs (i, i + 1)"
-    case .scores: "q . k[t] / sqrt(head_size), t = 0..position, kv head h / (n_heads / n_kv_heads)"
-    case .softmax: "exp(s[t] - max) / sum over t = 0..position, per head"
-    case .weightedSum: "sum over t = 0..position of att[t] * v[t], kv head h / (n_heads / n_kv_heads)"
-    case .residual: "x + branch"
-    case .swiglu: "g / (1 + exp(-g)) * up"
-    case .quantizedScales: "max abs(x) / 127 per group"
-    case .quantizedValues: "x / scale, rounded to the nearest integer"
+    let names = inputs.map { input in if case .below = input { "x" } else { input.site.rawValue } }
+    let weight = weight?.rawValue ?? "w"
+    switch kind {
+    case .embedding: return "\(weight)[token]"
+    case .rmsNorm: return "\(weight) * \(names[0]) / sqrt(mean(\(names[0])^2) + epsilon)"
+    case .product where names.count == 2:
+      return "sum over groups of (sum over j of \(weight)[i][j] * \(names[0])[j]) * weight scale * \(names[1])"
+    case .product: return "sum over j of \(weight)[i][j] * \(names[0])[j]"
+    case .rotation:
+      return "(v0 cos a - v1 sin a, v0 sin a + v1 cos a) of pairs (i, i + 1) of \(names[0]), "
+        + "a = position * base^(-d / head_size)"
+    case .scores:
+      return "\(names[0]) . \(names[1])[t] / sqrt(head_size), t = 0..position, kv head h / (n_heads / n_kv_heads)"
+    case .softmax: return "exp(s[t] - max) / sum over t = 0..position of \(names[0]), per head"
+    case .weightedSum:
+      return "sum over t = 0..position of \(names[0])[t] * \(names[1])[t], kv head h / (n_heads / n_kv_heads)"
+    case .residual: return "\(names[0] == "x" ? "x" : names[0]) + \(names[1])"
+    case .swiglu: return "g / (1 + exp(-g)) * \(names[1]), g = \(names[0])"
+    case .quantizedScales: return "max abs(\(names[0])) / 127 per group"
+    case .quantizedValues: return "\(names[0]) / \(names[1]), rounded to the nearest integer"
     }
   }
 }

@@ -14,11 +14,19 @@ struct Investigation {
   /// Begins with the first faulty record of a site.
   init(_ context: CauseContext, _ finding: Explanation.Finding) {
     fault = Explanation.Fault(site: context.site, first: finding)
-    candidates = Catalogue.causes(at: context.operation.kind).flatMap { cause in
-      cause.hypotheses(context).map { (cause, $0) }
+    let causes = Catalogue.causes(at: context.operation.kind)
+    candidates = Self.hypotheses(of: causes.filter { !$0.isLastResort }, context)
+    if !candidates.contains(where: { $0.hypothesis.reproduces(context) }) {
+      candidates += Self.hypotheses(of: causes.filter(\.isLastResort), context)
     }
     precisions = PrecisionHypothesis.all(context)
     take(context, finding)
+  }
+
+  private static func hypotheses(
+    of causes: [Cause], _ context: CauseContext
+  ) -> [(cause: Cause, hypothesis: Hypothesis)] {
+    causes.flatMap { cause in cause.hypotheses(context).map { (cause, $0) } }
   }
 
   /// Takes a faulty record: what does not reproduce it is out.

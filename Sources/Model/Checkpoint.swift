@@ -1,15 +1,5 @@
 public import TraceFormat
 
-/// The file layouts of llama2.c.
-public enum CheckpointVersion: Int, Sendable {
-  /// float32 without a magic.
-  case legacy = 0
-  /// float32 with a 256-byte header.
-  case float32 = 1
-  /// int8 with group scales.
-  case int8 = 2
-}
-
 /// A llama2.c checkpoint file, mapped: its configuration, and its weights as views into the file.
 public struct Checkpoint: ~Copyable, Sendable {
   /// The sizes of the model.

@@ -10,7 +10,9 @@ public enum CheckpointError: Error, Equatable, Sendable {
   case unknownVersion(Int)
   /// A header field has a value that the layout does not allow.
   case invalidHeader(offset: Int, field: String, expected: String, found: String)
-  /// The sizes in the header contradict each other.
+  /// The file is of another kind.
+  case otherKind(FileKind)
+  /// The sizes in the header contradict each other; the offset is that of the size that is to be changed.
   case invalidConfiguration(offset: Int, ConfigurationError)
   /// A tensor's number of elements is not a multiple of the group size.
   case groupSizeDoesNotDivide(groupSize: Int, part: String, count: Int)
@@ -30,11 +32,16 @@ extension CheckpointError: CustomStringConvertible {
     case .unknownVersion(let version): "version at offset 4: expected 1 or 2, found \(version)"
     case .invalidHeader(let offset, let field, let expected, let found):
       "\(field) at offset \(offset): expected \(expected), found \(found)"
-    case .invalidConfiguration(let offset, let error): "header at offset \(offset): \(error)"
+    case .otherKind(let kind): "not a checkpoint: this \(kind == .trace ? "is" : "looks like") \(kind.rawValue)"
+    case .invalidConfiguration(let offset, let error): "offset \(offset): \(error)"
     case .groupSizeDoesNotDivide(let groupSize, let part, let count):
       "group size at offset 37: expected a divisor of the \(count) elements of \(part), found \(groupSize)"
     case .trailingBytes(let offset, let count):
       "expected the end of the file at offset \(offset), found \(count) more bytes"
     }
   }
+}
+
+extension CheckpointError: FileErrorCarrier {
+  package var fileError: FileError? { if case .file(let error) = self { error } else { nil } }
 }

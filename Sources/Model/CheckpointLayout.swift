@@ -38,6 +38,8 @@ struct CheckpointLayout {
     }
     func byte(_ offset: Int) -> UInt8 { file.integer(at: offset, as: UInt8.self) }
 
+    let start = file.byteArray(0..<min(8, file.byteCount))
+    if let kind = FileKind(firstBytes: start), kind != .checkpoint { throw .otherKind(kind) }
     let isLegacy = UInt32(bitPattern: try word(0)) != Self.magic
     let first = isLegacy ? 0 : 8
     if isLegacy {
@@ -68,7 +70,7 @@ struct CheckpointLayout {
         dim: sizes[0], hiddenDim: sizes[1], layerCount: sizes[2], headCount: sizes[3], keyValueHeadCount: sizes[4],
         vocabularySize: sizes[5], sequenceLength: sizes[6], sharesClassifier: sharesClassifier)
     } catch {
-      throw .invalidConfiguration(offset: first, error)
+      throw .invalidConfiguration(offset: first + 4 * error.fieldIndex, error)
     }
     if version == .int8 {
       let size = Int(file.integer(at: 37, as: Int32.self))
@@ -92,7 +94,7 @@ struct CheckpointLayout {
     let feedForward: [(WeightName, rows: Int, columns: Int)] = [
       (.w1, sizes.hiddenDim, sizes.dim), (.w2, sizes.dim, sizes.hiddenDim), (.w3, sizes.hiddenDim, sizes.dim),
     ]
-    var cursor = LayoutCursor(offset: headerLength, fileLength: fileLength, layers: sizes.layerCount)
+    var cursor = LayoutCursor(offset: headerLength, fileLength: fileLength)
     func norm(_ name: WeightName, layers: Int) throws(CheckpointError) {
       places[name] = try cursor.take(name.rawValue, rows: 1, columns: sizes.dim, layers: layers, groupSize: nil)
     }
@@ -129,7 +131,6 @@ struct CheckpointLayout {
 private struct LayoutCursor {
   var offset: Int
   let fileLength: Int
-  let layers: Int
 
   mutating func take(
     _ part: String, rows: Int, columns: Int, layers: Int, groupSize: Int?
@@ -141,11 +142,16 @@ private struct LayoutCursor {
     }
     let place = TensorPlace(offset: offset, rows: rows, columns: columns, layers: layers, groupSize: groupSize)
     let available = fileLength - offset
-    guard count <= available, place.layerBytes <= available / layers else {
-      throw .tooShort(
-        part: part, offset: offset, needed: count <= available ? place.layerBytes * layers : nil, available: available)
+    // Up to the file's length, the bytes of one layer do not overflow; those of all layers can.
+    var needed: Int?
+    if count <= available {
+      let (product, overflow) = place.layerBytes.multipliedReportingOverflow(by: layers)
+      needed = overflow ? nil : product
     }
-    offset += place.layerBytes * layers
+    guard let needed, needed <= available else {
+      throw .tooShort(part: part, offset: offset, needed: needed, available: available)
+    }
+    offset += needed
     return place
   }
 }

@@ -1,7 +1,8 @@
 package import TraceFormat
 
 /// The sizes of a Llama-2-architecture model. Every value of this type is consistent: sizes are positive, heads divide
-/// what they must divide, and no product of two or three of them overflows.
+/// what they must divide, and the product of any two is below 2^62. Products of three can overflow: those that a
+/// file must hold are checked when it is opened, those that memory must hold when a run is planned.
 public struct Configuration: Hashable, Sendable {
   /// Width of the residual stream.
   public let dim: Int
@@ -20,6 +21,9 @@ public struct Configuration: Hashable, Sendable {
   /// Whether the classifier is the embedding table.
   public let sharesClassifier: Bool
 
+  /// llama2.c's names of the sizes, in the order of a checkpoint's header.
+  static let sizeNames = ["dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len"]
+
   /// Elements per head: dim / n_heads.
   public var headSize: Int { dim / headCount }
   /// Width of keys and values: n_kv_heads * head_size.
@@ -34,11 +38,8 @@ public struct Configuration: Hashable, Sendable {
     dim: Int, hiddenDim: Int, layerCount: Int, headCount: Int, keyValueHeadCount: Int, vocabularySize: Int,
     sequenceLength: Int, sharesClassifier: Bool
   ) throws(ConfigurationError) {
-    let sizes = [
-      ("dim", dim), ("hidden_dim", hiddenDim), ("n_layers", layerCount), ("n_heads", headCount),
-      ("n_kv_heads", keyValueHeadCount), ("vocab_size", vocabularySize), ("seq_len", sequenceLength),
-    ]
-    for (name, size) in sizes where !(1...Int(Int32.max)).contains(size) {
+    let sizes = [dim, hiddenDim, layerCount, headCount, keyValueHeadCount, vocabularySize, sequenceLength]
+    for (name, size) in zip(Self.sizeNames, sizes) where !(1...Int(Int32.max)).contains(size) {
       throw .sizeOutOfRange(name: name, found: size)
     }
     guard dim % headCount == 0 else { throw .headsDoNotDivideDim(headCount: headCount, dim: dim) }
@@ -82,6 +83,17 @@ public enum ConfigurationError: Error, Equatable, Sendable {
   case keyValueHeadsDoNotDivideHeads(keyValueHeadCount: Int, headCount: Int)
   /// RoPE rotates pairs, so a head must have an even number of elements.
   case oddHeadSize(Int)
+}
+
+extension ConfigurationError {
+  /// The place, among the seven sizes of a checkpoint's header, of the one that is to be changed.
+  var fieldIndex: Int {
+    switch self {
+    case .sizeOutOfRange(let name, _): Configuration.sizeNames.firstIndex(of: name) ?? 0
+    case .headsDoNotDivideDim, .oddHeadSize: 3
+    case .keyValueHeadsDoNotDivideHeads: 4
+    }
+  }
 }
 
 extension ConfigurationError: CustomStringConvertible {

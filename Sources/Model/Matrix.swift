@@ -46,10 +46,4 @@ public struct Matrix<Element: BitwiseCopyable> {
     let all = storage.mutableSpan
     return all._consumingExtracting((row * columns + part.lowerBound)..<(row * columns + part.upperBound))
   }
-
-  /// All elements, to write.
-  public var mutableElements: MutableSpan<Element> {
-    @_lifetime(&self)
-    mutating get { storage.mutableSpan }
-  }
 }

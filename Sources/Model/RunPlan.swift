@@ -14,6 +14,14 @@ public struct RunPlan: Sendable {
     case prompt(text: [UInt8], tokens: [Int], Sampling)
     /// Exactly these, whatever the logits say (teacher forcing).
     case forced([Int])
+
+    /// The tokens that are known before the run.
+    public var tokens: [Int] {
+      switch self {
+      case .prompt(_, let tokens, _): tokens
+      case .forced(let tokens): tokens
+      }
+    }
   }
 
   /// How tokens after the prompt are chosen.
@@ -52,21 +60,23 @@ public struct RunPlan: Sendable {
     guard steps <= sizes.sequenceLength else {
       throw .tooManyPositions(found: steps, sequenceLength: sizes.sequenceLength)
     }
-    let tokens =
-      switch input {
-      case .prompt(_, let tokens, _): tokens
-      case .forced(let tokens): tokens
-      }
+    let tokens = input.tokens
     guard !tokens.isEmpty, steps > 0 else { throw .noTokens }
     for (position, token) in tokens.prefix(steps).enumerated() where !(0..<sizes.vocabularySize).contains(token) {
       throw .tokenOutsideVocabulary(token: token, position: position, vocabularySize: sizes.vocabularySize)
     }
     self.precision = precision
-    if case .forced(let tokens) = input {
+    if case .forced = input {
       self.steps = min(steps, tokens.count)
     } else {
       self.steps = steps
     }
+    // The greatest block of memory is refused here, in words, instead of inside the run.
+    let isQuantized = model.isQuantized && precision == .float32
+    let bytes = ForwardMemory.byteCount(
+      sizes, capacity: self.steps, scalarSize: precision == .float32 ? 4 : 8,
+      groupSize: isQuantized ? model.groupSize : nil)
+    guard let bytes, ForwardMemory.isAvailable(bytes) else { throw .outOfMemory(positions: self.steps, needed: bytes) }
     self.input = input
     self.threads = max(1, threads)
   }
@@ -88,6 +98,8 @@ public enum RunPlanError: Error, Equatable, Sendable {
   case tokenOutsideVocabulary(token: Int, position: Int, vocabularySize: Int)
   /// No tokens or no positions.
   case noTokens
+  /// The buffers do not fit into memory. `needed` is their size in bytes; nil where it exceeds 2^63.
+  case outOfMemory(positions: Int, needed: Int?)
 }
 
 extension RunPlanError: CustomStringConvertible {
@@ -99,6 +111,8 @@ extension RunPlanError: CustomStringConvertible {
     case .tokenOutsideVocabulary(let token, let position, let size):
       "token \(token) at position \(position) is outside the vocabulary of \(size)"
     case .noTokens: "there is no token to run"
+    case .outOfMemory(let positions, let needed):
+      "out of memory: \(positions) positions need \(needed.map { "\($0)" } ?? "more than 2^63") bytes"
     }
   }
 }

@@ -6,7 +6,7 @@ extension Tokenizer {
   /// one token per byte. Then the adjacent pair whose joined piece is the token with the highest score is merged, the
   /// first such pair on a tie, until there is none.
   ///
-  /// - Complexity: O(n^2) comparisons of small integers, O(n) look-ups.
+  /// - Complexity: O(n log n) in the length of the text.
   public func encode(_ text: [UInt8]) throws(TokenizerError) -> [Int] {
     guard pieces.count > Self.beginning else { throw .beginningOutsideVocabulary(vocabularySize: pieces.count) }
     var ids = [Self.beginning]
@@ -35,26 +35,34 @@ extension Tokenizer {
   }
 
   private func merge(_ ids: inout [Int]) {
-    func merged(_ index: Int) -> Int? { token(of: pieces[ids[index]] + pieces[ids[index + 1]]) }
-    // candidates[i] is what tokens i and i + 1 make together; a merge changes only its neighbours.
-    var candidates = ids.indices.dropLast().map(merged)
-    while true {
-      var best: (index: Int, token: Int)?
-      // llama2.c starts its search for the greatest score here, so a pair at or below it, or at NaN, never merges.
-      var bestScore: Float = -1e10
-      for (index, candidate) in candidates.enumerated() {
-        if let token = candidate, scores[token] > bestScore {
-          bestScore = scores[token]
-          best = (index, token)
-        }
+    // A list of tokens that is linked both ways, so that merging moves nothing: -1 stands before the first, count after
+    // the last. ids[i] and its next one make candidates[i] together.
+    let count = ids.count
+    var previous = Array(-1..<(count - 1))
+    var next = Array(1..<(count + 1))
+    var candidates = [Int?](repeating: nil, count: count)
+    var queue = MergeQueue()
+    func look(_ index: Int, _ ids: [Int], _ next: [Int]) {
+      candidates[index] = next[index] < count ? token(of: pieces[ids[index]] + pieces[ids[next[index]]]) : nil
+      // llama2.c starts its search for the greatest score at -1e10, so a pair at or below it, or at NaN, never merges.
+      if let token = candidates[index], scores[token] > -1e10 {
+        queue.push(MergeQueue.Entry(score: scores[token], index: index, token: token))
       }
-      guard let best else { return }
-      ids[best.index] = best.token
-      ids.remove(at: best.index + 1)
-      candidates.remove(at: best.index)
-      if best.index > 0 { candidates[best.index - 1] = merged(best.index - 1) }
-      if best.index < candidates.count { candidates[best.index] = merged(best.index) }
     }
+    for index in 0..<count { look(index, ids, next) }
+    var isAlive = [Bool](repeating: true, count: count)
+    while let best = queue.pop() {
+      // What stood here when the entry was made may have been merged since.
+      guard isAlive[best.index], candidates[best.index] == best.token else { continue }
+      let right = next[best.index]
+      ids[best.index] = best.token
+      isAlive[right] = false
+      next[best.index] = next[right]
+      if next[right] < count { previous[next[right]] = best.index }
+      look(best.index, ids, next)
+      if previous[best.index] >= 0 { look(previous[best.index], ids, next) }
+    }
+    ids = ids.indices.filter { isAlive[$0] }.map { ids[$0] }
   }
 
   /// What llama2.c prints for a token (`decode` and `safe_printf`).
@@ -75,16 +83,26 @@ extension Tokenizer {
     (0x20...0x7E).contains(byte) || (0x09...0x0D).contains(byte)
   }
 
-  /// The byte that a piece `<0xHH>` stands for.
+  /// The byte that a piece names: what llama2.c's `sscanf(piece, "<0x%02hhX>")` stores when it returns 1.
+  ///
+  /// That is more than `<0xHH>`: what follows the digits is not looked at, one digit is enough, white space may stand
+  /// before them, and a sign may stand in place of the first.
   private static func byte(namedBy piece: ArraySlice<UInt8>) -> UInt8? {
-    guard piece.count == 6, piece.starts(with: "<0x".utf8), piece.last == UInt8(ascii: ">") else { return nil }
-    let digits = piece.dropFirst(3).dropLast()
-    guard let high = hexadecimal(digits.first), let low = hexadecimal(digits.last) else { return nil }
-    return high * 16 + low
+    guard piece.starts(with: "<0x".utf8) else { return nil }
+    var rest = piece.dropFirst(3).drop { $0 == 0x20 || (0x09...0x0D).contains($0) }
+    var width = 2
+    let isNegative = rest.first == UInt8(ascii: "-")
+    if isNegative || rest.first == UInt8(ascii: "+") {
+      rest = rest.dropFirst()
+      width -= 1
+    }
+    let digits = rest.prefix(width).prefix { hexadecimal($0) != nil }
+    guard !digits.isEmpty else { return nil }
+    let value = digits.reduce(0 as UInt8) { $0 &* 16 &+ (hexadecimal($1) ?? 0) }
+    return isNegative ? 0 &- value : value
   }
 
-  private static func hexadecimal(_ digit: UInt8?) -> UInt8? {
-    guard let digit else { return nil }
-    return Character(UnicodeScalar(digit)).hexDigitValue.map(UInt8.init)
+  private static func hexadecimal(_ digit: UInt8) -> UInt8? {
+    Character(UnicodeScalar(digit)).hexDigitValue.map(UInt8.init)
   }
 }

@@ -9,12 +9,18 @@ public struct Tokenizer: Sendable {
   public let pieces: [[UInt8]]
   /// The merge score of each token.
   public let scores: [Float]
+  /// Bytes of the file after the entries of the vocabulary.
+  public let furtherByteCount: Int
   private let tokens: [[UInt8]: Int]
 
-  /// A tokenizer.
+  /// A tokenizer; traps unless there is a score for every piece.
   ///
   /// Where a piece occurs twice, the lower token is the one that text is encoded to.
-  init(pieces: [[UInt8]], scores: [Float]) {
+  public init(pieces: [[UInt8]], scores: [Float]) { self.init(pieces: pieces, scores: scores, furtherByteCount: 0) }
+
+  init(pieces: [[UInt8]], scores: [Float], furtherByteCount: Int) {
+    precondition(pieces.count == scores.count, "a tokenizer has a score for every piece")
+    self.furtherByteCount = furtherByteCount
     self.pieces = pieces
     self.scores = scores
     tokens = Dictionary(pieces.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })

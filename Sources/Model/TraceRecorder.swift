@@ -13,7 +13,7 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
   ///   - path: `-` is standard output.
   ///   - producer: program and version.
   ///   - tokenizer: where the texts of tokens come from; nil leaves them unknown.
-  package init(
+  public init(
     path: String, producer: String, plan: RunPlan, selection: RecordSelection, model: borrowing Checkpoint,
     tokenizer: Tokenizer?
   ) throws(TraceError) {

@@ -24,3 +24,7 @@ extension SynthesisError: CustomStringConvertible {
     }
   }
 }
+
+extension SynthesisError: FileErrorCarrier {
+  package var fileError: FileError? { if case .file(let error) = self { error } else { nil } }
+}

@@ -69,11 +69,16 @@ package struct SyntheticModel: Sendable {
 /// Takes the bytes of a file, piece by piece.
 typealias ByteSink = (RawSpan) throws(SynthesisError) -> Void
 
-/// Writes a file from the pieces that `body` hands to its argument.
+/// Writes a file from the pieces that `body` hands to its argument; what cannot be finished is removed.
 func writeFile(_ path: String, _ body: (ByteSink) throws(SynthesisError) -> Void) throws(SynthesisError) {
   let file = try openFile(path)
-  try body { piece throws(SynthesisError) in
-    do throws(FileError) { try file.write(piece, RawSpan(), RawSpan()) } catch { throw .file(error) }
+  do throws(SynthesisError) {
+    try body { piece throws(SynthesisError) in
+      do throws(FileError) { try file.write(piece, RawSpan(), RawSpan()) } catch { throw .file(error) }
+    }
+  } catch {
+    file.discard()
+    throw error
   }
   do throws(FileError) { try file.commit() } catch { throw .file(error) }
 }

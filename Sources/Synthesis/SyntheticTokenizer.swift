@@ -1,3 +1,5 @@
+import TraceFormat
+
 /// A tokenizer in llama2.c's format for a vocabulary of any size.
 ///
 ///     0...2     <unk>, <s>, </s>
@@ -72,9 +74,4 @@ package struct SyntheticTokenizer: Sendable {
     }
     try write(buffer.span.bytes)
   }
-}
-
-/// A value's bytes in the order of every file of llama2.c.
-func littleEndianBytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-  withUnsafeBytes(of: value.littleEndian, Array.init)
 }

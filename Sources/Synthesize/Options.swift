@@ -20,31 +20,12 @@ var command: Command<Arguments> {
         110M   stories110M: 768 wide, 12 layers, 12 heads, hidden_dim 2048, 32000 tokens
       """,
       """
-      --version followed by a number is --checkpoint-version. Where nothing follows it, it prints the program's version, \
-      as -V does.
+      --version followed by 0, 1 or 2 is --checkpoint-version; otherwise it prints the program's version, as -V does.
       """,
       "All versions hold the same weights for the same seed; version 2 holds them quantized as llama2.c's export.py does.",
       "Exit status: 0 when the files are written, 2 for trouble.",
-    ])
-}
-
-/// Turns `--version` with a value into the option that it means to this program.
-///
-/// The shared parser keeps `--version` for the program's own.
-func withCheckpointVersions(_ arguments: [Argument]) -> [Argument] {
-  var result: [Argument] = []
-  for (index, argument) in arguments.enumerated() {
-    guard argument.bytes.starts(with: "--version".utf8), !result.contains(Argument("--")) else {
-      result.append(argument)
-      continue
-    }
-    let rest = argument.bytes.dropFirst("--version".utf8.count)
-    let next = arguments.dropFirst(index + 1).first
-    let takesNext = rest.isEmpty && next.map { $0.bytes.first != UInt8(ascii: "-") } ?? false
-    let isOption = takesNext || rest.first == UInt8(ascii: "=")
-    result.append(isOption ? Argument(bytes: "--\(checkpointVersionName)".utf8 + rest) : argument)
-  }
-  return result
+    ],
+    valuedVersion: (checkpointVersionName, ["0", "1", "2"]))
 }
 
 private let checkpointVersionName = "checkpoint-version"

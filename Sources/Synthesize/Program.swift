@@ -8,7 +8,7 @@ struct Program {
   static func main() {
     Tool.run(name: "llama2-synthesize") { arguments in
       var parsed = Arguments()
-      switch try command.parse(withCheckpointVersions(arguments), into: &parsed) {
+      switch try command.parse(arguments, into: &parsed) {
       case .help: return try Tool.print(command.help)
       case .version: return try Tool.print("llama2-synthesize \(ToolVersion.current)\n")
       case .run(let operands): return try perform(Job(parsed, operands: operands))
@@ -18,6 +18,7 @@ struct Program {
 
   /// Writes the files, and says what they are.
   private static func perform(_ job: Job) throws -> ExitStatus {
+    try Tool.requireApart(outputs: [job.checkpointPath] + (job.tokenizerPath.map { [$0] } ?? []), inputs: [])
     let byteCount = try job.model.write(to: job.checkpointPath, version: job.version, groupSize: job.groupSize)
     var lines = ["\(job.checkpointPath): \(describe(job)), \(byteCount) bytes"]
     if let path = job.tokenizerPath {

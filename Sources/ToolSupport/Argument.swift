@@ -1,12 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#else
-  #error("unsupported platform: programs need a POSIX C library")
-#endif
+import PlatformLibc
 import TraceFormat
 
 /// One argument of the command line, as the bytes that the system handed over; a prompt need not be UTF-8.

@@ -37,7 +37,8 @@ extension Command {
     let short = option.short.map { "-\($0), " } ?? "    "
     let value = option.valueName.map { " \($0)" } ?? ""
     let names = "  \(short)--\(option.name)\(value)"
-    let text = wrapped(option.help, width: Self.width - Self.column)
+    let others = option.aliases.map { " Also --\($0)." }.joined()
+    let text = wrapped(option.help + others, width: Self.width - Self.column)
     let indent = String(repeating: " ", count: Self.column)
     let isWide = names.count > Self.column - 2
     let first = isWide ? [names] : []

@@ -1,3 +1,5 @@
+import TraceFormat
+
 extension Command {
   /// Finds options and operands, without looking at any value.
   package func split(_ arguments: [Argument]) throws(UsageError) -> Split {
@@ -26,12 +28,17 @@ extension Command {
     let equals = bytes.firstIndex(of: UInt8(ascii: "="))
     let nameBytes = bytes[..<(equals ?? bytes.endIndex)]
     let written = "--" + Argument(bytes: nameBytes).visible
+    if let option = versionOption(nameBytes, equals == nil ? rest.first : Argument(bytes: bytes[(equals ?? 0)...])) {
+      let value = equals.map { Argument(bytes: bytes[($0 + 1)...]) } ?? rest.popFirst() ?? Argument("")
+      split.occurrences.append(Occurrence(option: option, value: OptionValue(option: written, argument: value)))
+      return
+    }
     if nameBytes.elementsEqual("help".utf8) || nameBytes.elementsEqual("version".utf8) {
       guard equals == nil else { throw UsageError("option '\(written)' takes no value") }
       split.request = nameBytes.elementsEqual("help".utf8) ? .help : .version
       return
     }
-    guard let option = allOptions.first(where: { nameBytes.elementsEqual($0.name.utf8) }) else {
+    guard let option = allOptions.first(where: { $0.isNamed(nameBytes) }) else {
       throw unknown(written, name: Argument(bytes: nameBytes).visible)
     }
     var value = Argument(bytes: [])
@@ -47,6 +54,15 @@ extension Command {
       throw UsageError("option '\(written)' takes no value")
     }
     split.occurrences.append(Occurrence(option: option, value: OptionValue(option: written, argument: value)))
+  }
+
+  /// The option that `--version` with a value stands for, where the program has one.
+  ///
+  /// - Parameter next: what stands behind an equals sign, the sign included, or the next argument.
+  private func versionOption(_ name: ArraySlice<UInt8>, _ next: Argument?) -> Option<Target>? {
+    guard let valuedVersion, name.elementsEqual("version".utf8), let next else { return nil }
+    let isValue = next.bytes.first == UInt8(ascii: "=") || valuedVersion.values.contains(next.text ?? "")
+    return isValue ? allOptions.first { $0.name == valuedVersion.option } : nil
   }
 
   /// `-n 5`, `-n5`, or several options without values in one argument.
@@ -81,32 +97,10 @@ extension Command {
   private var allOptions: [Option<Target>] { groups.flatMap(\.options) }
 
   private func unknown(_ written: String, name: String) -> UsageError {
-    let names = allOptions.map(\.name) + ["help", "version"]
+    let names = allOptions.flatMap { [$0.name] + $0.aliases } + ["help", "version"]
     guard let near = nearest(to: name, among: names) else {
       return UsageError("unknown option '\(written)'; see --help")
     }
     return UsageError("unknown option '\(written)'; did you mean '--\(near)'? see --help")
   }
-}
-
-/// The candidate that a misspelt name was probably meant to be; nil when none is near.
-package func nearest(to name: String, among candidates: [String]) -> String? {
-  let limit = name.utf8.count <= 4 ? 1 : 2
-  let ranked = candidates.map { (candidate: $0, distance: editDistance(Array(name.utf8), Array($0.utf8))) }
-  return ranked.filter { $0.distance <= limit }.min { $0.distance < $1.distance }?.candidate
-}
-
-/// How many insertions, deletions, replacements and swaps of neighbours lead from one text to the other.
-private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-  var rows = [Array(0...right.count)]
-  for i in 0..<left.count {
-    var row = [i + 1]
-    for j in 0..<right.count {
-      var best = min(rows[i][j] + (left[i] == right[j] ? 0 : 1), rows[i][j + 1] + 1, row[j] + 1)
-      if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] { best = min(best, rows[i - 1][j - 1] + 1) }
-      row.append(best)
-    }
-    rows.append(row)
-  }
-  return rows[left.count][right.count]
 }

@@ -11,15 +11,21 @@ package struct Command<Target> {
   /// Paragraphs after the options; lines that begin with spaces are printed as they are.
   package let details: [String]
 
+  /// The option that `--version` stands for when one of these values follows it; without one it prints the program's
+  /// version.
+  package let valuedVersion: (option: String, values: [String])?
+
   /// A command line.
   package init(
-    name: String, usage: [String], summary: String, groups: [OptionGroup<Target>], details: [String] = []
+    name: String, usage: [String], summary: String, groups: [OptionGroup<Target>], details: [String] = [],
+    valuedVersion: (option: String, values: [String])? = nil
   ) {
     self.name = name
     self.usage = usage
     self.summary = summary
     self.groups = groups
     self.details = details
+    self.valuedVersion = valuedVersion
   }
 
   /// What a command line asks for.

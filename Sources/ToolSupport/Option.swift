@@ -2,6 +2,8 @@
 package struct Option<Target> {
   /// The long name, without dashes.
   package let name: String
+  /// Other long names for the same.
+  package let aliases: [String]
   /// The short name, without the dash.
   package let short: Character?
   /// What stands for the value in the help; nil where the option takes none.
@@ -13,10 +15,11 @@ package struct Option<Target> {
   /// An option that takes a value. Given several times, the effects happen in order, so that the last one counts for
   /// a single value and a list collects all.
   package init(
-    _ name: String, short: Character? = nil, value: String, help: String,
+    _ name: String, aliases: [String] = [], short: Character? = nil, value: String, help: String,
     effect: @escaping (inout Target, OptionValue) throws(UsageError) -> Void
   ) {
     self.name = name
+    self.aliases = aliases
     self.short = short
     valueName = value
     self.help = help
@@ -28,26 +31,18 @@ package struct Option<Target> {
     _ name: String, short: Character? = nil, help: String, effect: @escaping (inout Target) -> Void
   ) {
     self.name = name
+    aliases = []
     self.short = short
     valueName = nil
     self.help = help
     self.effect = { (target: inout Target, _: OptionValue) throws(UsageError) in effect(&target) }
   }
 
+  /// Whether this is its long name or another of its names.
+  func isNamed(_ bytes: some Sequence<UInt8>) -> Bool {
+    ([name] + aliases).contains { bytes.elementsEqual($0.utf8) }
+  }
+
   /// Carries out what the option asks for.
   func apply(to target: inout Target, _ value: OptionValue) throws(UsageError) { try effect(&target, value) }
-}
-
-/// Options that stand together in the help.
-package struct OptionGroup<Target> {
-  /// The heading in the help.
-  package let title: String
-  /// The options in the order of the help.
-  package let options: [Option<Target>]
-
-  /// A group.
-  package init(_ title: String, _ options: [Option<Target>]) {
-    self.title = title
-    self.options = options
-  }
 }

@@ -1,10 +1,5 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import PlatformLibc
+import TraceFormat
 
 /// Buffered bytes to a descriptor.
 ///
@@ -51,7 +46,7 @@ package final class OutputWriter {
   package func flush() {
     defer { buffer.removeAll(keepingCapacity: true) }
     guard !isClosed, failure == nil else { return }
-    if let code = writeAll(descriptor, buffer) {
+    if let code = buffer.withUnsafeBytes({ writeAll(descriptor, [$0]) }) {
       if code == EPIPE {
         isClosed = true
       } else {
@@ -67,26 +62,10 @@ package final class OutputWriter {
   }
 }
 
-/// Writes bytes, however many calls it takes.
-///
-/// - Returns: the error's number; nil when all is written.
-func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) -> Int32? {
-  var offset = 0
-  while offset < bytes.count {
-    let count = bytes.withUnsafeBytes {
-      write(descriptor, $0.baseAddress.unsafelyUnwrapped + offset, $0.count - offset)
-    }
-    if count < 0 {
-      if errno == EINTR { continue }
-      return errno
-    }
-    offset += count
-  }
-  return nil
-}
-
 /// Writes one line to standard error, in one call where the system takes it whole.
-package func writeDiagnostic(_ line: String) { _ = writeAll(STDERR_FILENO, Array("\(line)\n".utf8)) }
+package func writeDiagnostic(_ line: String) {
+  _ = Array("\(line)\n".utf8).withUnsafeBytes { writeAll(STDERR_FILENO, [$0]) }
+}
 
 /// Whether a descriptor is a terminal.
 package func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }

@@ -1,11 +1,5 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-import TraceFormat
+import PlatformLibc
+package import TraceFormat
 
 /// What all programs do around their work.
 package enum Tool {
@@ -14,7 +8,21 @@ package enum Tool {
   /// Whatever the body throws becomes one line on standard error and exit status 2; a closed pipe is quiet.
   package static func run(name: String, _ body: ([Argument]) throws -> ExitStatus) -> Never {
     signal(SIGPIPE, SIG_IGN)
+    // A file that may grow no further is an error to report, as a full disk is.
+    signal(SIGXFSZ, SIG_IGN)
+    fillStandardStreams()
     exit(status(name: name, Argument.ofProcess, body).rawValue)
+  }
+
+  /// Opens the null device in the place of standard streams that are closed, so that no file gets their numbers.
+  ///
+  /// Standard output gets it for reading only: results that go nowhere are an error. Standard error is for people, and
+  /// whoever closed it wants none.
+  private static func fillStandardStreams() {
+    for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) == -1 {
+      // The lowest free number is what an opened file gets.
+      _ = open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY)
+    }
   }
 
   /// Runs a body and reports what it throws.
@@ -25,7 +33,7 @@ package enum Tool {
       return try body(arguments)
     } catch ToolError.closedPipe {
       return .trouble
-    } catch let error as FileError where error.isBrokenPipe {
+    } catch let error as any FileErrorCarrier where error.fileError?.isBrokenPipe == true {
       return .trouble
     } catch {
       diagnose(name, "\(error)")
@@ -50,20 +58,65 @@ package enum Tool {
   ///
   /// The bytes go to `PATH.partial`, which takes the file's name when they are complete.
   package static func write(_ bytes: [UInt8], to path: String) throws(ToolError) {
-    if path == "-" {
+    if try isStandardOutput(path) {
       let output = OutputWriter.standardOutput()
       output.write(bytes: bytes)
       return try output.finish()
     }
-    var isOpen = false
-    do {
+    do throws(FileError) {
       let file = try OutputFile(path: path)
-      isOpen = true
-      try file.write(bytes.span.bytes, RawSpan(), RawSpan())
+      do throws(FileError) {
+        try file.write(bytes.span.bytes, RawSpan(), RawSpan())
+      } catch {
+        file.discard()
+        throw error
+      }
       try file.commit()
-    } catch {
-      if isOpen { unlink(path + ".partial") }
-      throw error.isBrokenPipe ? .closedPipe : .failed(error.description)
+    } catch { throw error.isBrokenPipe ? .closedPipe : .failed(error.description) }
+  }
+
+  /// Does something with a file; what goes wrong names the file.
+  package static func naming<Value: ~Copyable, Failure: FileErrorCarrier>(
+    _ path: String, _ body: () throws(Failure) -> Value
+  ) throws(ToolError) -> Value {
+    do throws(Failure) { return try body() } catch { throw failure(error, naming: path) }
+  }
+
+  /// An error about a file, with the file's name before it unless it has it already.
+  package static func failure(_ error: some FileErrorCarrier, naming path: String) -> ToolError {
+    .failed(error.fileError?.description ?? "\(path): \(error)")
+  }
+
+  /// Whether what is written to a path goes where standard output goes, as with `-` and `/dev/stdout`.
+  package static func isStandardOutput(_ path: String) throws(ToolError) -> Bool {
+    do throws(FileError) { return try OutputTarget(path).isStandardOutput } catch {
+      throw .failed(error.description)
+    }
+  }
+
+  /// Checks, before anything is opened for writing, that no output is an input or another output, however the paths are
+  /// written. A file is written as `PATH.partial` first, so that name counts as well.
+  package static func requireApart(outputs: [String], inputs: [String]) throws {
+    var taken: [FileIdentity: String] = [:]
+    for path in inputs {
+      if let identity = FileIdentity(path) { taken[identity] = "the input '\(path)'" }
+    }
+    for path in outputs {
+      let target = try OutputTarget(path)
+      var own: [(identity: FileIdentity?, name: String)] = []
+      switch target {
+      case .descriptor(let descriptor): own = [(FileIdentity(descriptor: descriptor), path)]
+      case .direct: continue
+      case .file(let name, let partial): own = [(FileIdentity(name), path), (FileIdentity(partial), partial)]
+      }
+      for (identity, name) in own {
+        guard let identity else { continue }
+        if let other = taken[identity] {
+          let how = name == path ? "" : ", which is '\(name)' until it is complete,"
+          throw UsageError("the output '\(path)'\(how) would overwrite \(other)")
+        }
+      }
+      for case (let identity?, _) in own { taken[identity] = "the output '\(path)'" }
     }
   }
 }

@@ -12,8 +12,19 @@ struct ComparisonRun {
   /// The first position that is no longer compared.
   private let end: Int
   private var tokenless: Set<Side> = []
+  /// Where in the verdict's lists the unmatched records of a name stand.
+  private var groups: [GroupKey: Int] = [:]
   private var nonFinite = (records: 0, first: RecordKey?.none)
   private var mixedTypes = (records: 0, first: RecordKey?.none)
+  /// Differing records that pass although zeros in their place would pass too.
+  private var blind = (records: 0, first: RecordKey?.none)
+  private var lastPosition = -1
+
+  private struct GroupKey: Hashable {
+    var side: Side
+    var name: TensorName
+    var reason: UnmatchedRecord.Reason
+  }
 
   init(
     _ comparison: Comparison, _ expected: borrowing some TensorSource & ~Copyable,
@@ -66,6 +77,7 @@ struct ComparisonRun {
     do throws(TraceError) {
       while let key = try source.next() {
         names.insert(key.name)
+        verdict.held[side, default: HeldRange()].add(key)
         guard key.position < end, comparison.filter.wants(key) else { continue }
         if source.tokens[key.position] == nil { takeMissingToken(source, side, position: key.position) }
         return key
@@ -94,6 +106,13 @@ struct ComparisonRun {
     let reason = UnmatchedRecord.Reason(lacking: key, header: header, isDamaged: lacksByDamage)
     let record = UnmatchedRecord(key: key, reason: reason)
     verdict.unmatchedReasons[side, default: [:]][reason, default: 0] += 1
+    let group = GroupKey(side: side, name: key.name, reason: reason)
+    let place = groups[group] ?? verdict.unmatchedGroups[side, default: []].count
+    if groups[group] == nil {
+      groups[group] = place
+      verdict.unmatchedGroups[side, default: []].append(UnmatchedGroup(record))
+    }
+    verdict.unmatchedGroups[side, default: []][place].add(key)
     switch side {
     case .expected: verdict.unmatchedExpected.append(record)
     case .actual: verdict.unmatchedActual.append(record)
@@ -160,6 +179,7 @@ struct ComparisonRun {
     verdict.comparedRecords += 1
     verdict.comparedElements += result.elementCount
     verdict.travel.add(finding.key, result)
+    lastPosition = max(lastPosition, finding.key.position)
     if !result.expected.isFinite && !result.actual.isFinite {
       nonFinite.records += 1
       nonFinite.first = nonFinite.first ?? finding.key
@@ -169,7 +189,12 @@ struct ComparisonRun {
       mixedTypes.records += 1
       mixedTypes.first = mixedTypes.first ?? finding.key
     }
-    verdict.differingRecords += 1
+    let rms = result.expected.rms
+    if result.passes, result.differing > 0, rms > 0, result.limits.allowance(expected: rms, rms: rms) >= rms {
+      blind.records += 1
+      blind.first = blind.first ?? finding.key
+    }
+    if result.isEqualInOtherType { verdict.equalInOtherTypeRecords += 1 } else { verdict.differingRecords += 1 }
     // Where only the dtype differs, a later difference in value is what the reader looks for.
     if verdict.firstDifference.map({ $0.comparison.differing == 0 && result.differing > 0 }) ?? true {
       verdict.firstDifference = finding
@@ -180,6 +205,8 @@ struct ComparisonRun {
     }
     verdict.smallestRtol =
       if let overall = verdict.smallestRtol, let own = result.smallestRtol { max(overall, own) } else { nil }
+    verdict.smallestUlp =
+      if let overall = verdict.smallestUlp, let own = result.smallestUlp { max(overall, own) } else { nil }
     if verdict.worst.map({ Self.isWorse(result, than: $0.comparison) }) ?? true { verdict.worst = finding }
   }
 
@@ -198,11 +225,16 @@ struct ComparisonRun {
     func isUnused(_ pattern: NamePattern) -> Bool { !names.contains { pattern.matches($0.text) } }
     if verdict.headers.conflicts.isEmpty {
       verdict.unusedPatterns = (comparison.filter.names ?? []).filter(isUnused)
-      let overrides = comparison.tolerance.rtolOverrides + comparison.tolerance.atolOverrides
-      for override in overrides where isUnused(override.pattern) {
-        verdict.notes.append("the tolerance for \(override.pattern.text) applies to no tensor of these traces")
+      verdict.unusedRtolPatterns = comparison.tolerance.rtolOverrides.map(\.pattern).filter(isUnused)
+      verdict.unusedAtolPatterns = comparison.tolerance.atolOverrides.map(\.pattern).filter(isUnused)
+      for pattern in verdict.unusedRtolPatterns + verdict.unusedAtolPatterns {
+        verdict.notes.append("the tolerance for \(pattern.text) applies to no tensor of these traces")
       }
     }
+    if verdict.headers.fingerprintsDiffer, verdict.differingRecords > 0 {
+      verdict.notes.append("different weights give different values")
+    }
+    takeBlindness()
     if let first = nonFinite.first {
       let records = count(nonFinite.records, "record")
       verdict.notes.append("both traces hold NaN or infinity in \(records); the first is \(first)")
@@ -212,6 +244,21 @@ struct ComparisonRun {
       verdict.notes.append("compared in float64, for different dtypes: \(records); the first is \(first)")
     }
     return verdict
+  }
+
+  /// What the chosen tolerance and selection cannot see.
+  private mutating func takeBlindness() {
+    if let first = blind.first {
+      verdict.notes.append(
+        "warning: the tolerance is blind in \(count(blind.records, "record")) that differ: it would pass zeros in their "
+          + "place too; the first is \(first)")
+    }
+    let rotated = [TensorName.site(.queryRotation), .site(.keyRotation)]
+    if lastPosition == 0, verdict.comparedRecords > 0, rotated.contains(where: names.contains) {
+      verdict.notes.append(
+        "warning: only position 0 was compared, where RoPE turns by nothing and softmax has one entry: mistakes in RoPE, "
+          + "in the causal mask and in the cache cannot show")
+    }
   }
 
   private mutating func takeProblems(of source: borrowing some TensorSource & ~Copyable, _ side: Side) {

@@ -8,9 +8,12 @@ public struct HeaderComparison: Equatable, Sendable {
   /// Other differences that explain what the comparison may show.
   public private(set) var notes: [String] = []
 
+  /// Whether the headers name different checkpoints.
+  public private(set) var fingerprintsDiffer = false
+
   /// The sizes that two models must share.
   private static let configuration: [HeaderField] = [
-    .dim, .hiddenDim, .layerCount, .headCount, .keyValueHeadCount, .vocabularySize, .sequenceLength,
+    .dim, .hiddenDim, .layerCount, .headCount, .keyValueHeadCount, .vocabularySize,
   ]
 
   /// Compares two headers.
@@ -23,9 +26,9 @@ public struct HeaderComparison: Equatable, Sendable {
     if let (first, second) = Self.different(
       expected[bytes: .checkpointFingerprint], actual[bytes: .checkpointFingerprint])
     {
+      fingerprintsDiffer = true
       notes.append(
-        "the checkpoints have different fingerprints: expected \(visibleText(first)), actual \(visibleText(second)); "
-          + "different weights give different values")
+        "the checkpoints have different fingerprints: expected \(visibleText(first)), actual \(visibleText(second))")
     }
     // Epsilon and base are used as float32 by every float32 program, so only what is left after rounding counts.
     for (field, name) in [(HeaderField.normEpsilon, "epsilon"), (.ropeBase, "rotary base")] {
@@ -35,7 +38,9 @@ public struct HeaderComparison: Equatable, Sendable {
         notes.append("the headers themselves say \(name) \(first) against \(second) (\(field.rawValue))")
       }
     }
-    let integers: [HeaderField] = [.groupSize, .sharedClassifier, .checkpointVersion, .steps, .forcedTokens, .seed]
+    let integers: [HeaderField] = [
+      .sequenceLength, .groupSize, .sharedClassifier, .checkpointVersion, .steps, .forcedTokens, .seed,
+    ]
     for field in integers {
       if let (first, second) = Self.different(expected[integer: field], actual[integer: field]) {
         notes.append("\(field.rawValue): expected \(first), actual \(second)")
@@ -47,7 +52,7 @@ public struct HeaderComparison: Equatable, Sendable {
     if Self.different(expected[bytes: .prompt], actual[bytes: .prompt]) != nil { notes.append("the prompts differ") }
     for field in [HeaderField.temperature, .topP] {
       if let (first, second) = Self.different(expected[real: field], actual[real: field]) {
-        notes.append("\(field.rawValue): expected \(NumberText.plain(first)), actual \(NumberText.plain(second))")
+        notes.append("\(field.rawValue): expected \(NumberText.shortest(first)), actual \(NumberText.shortest(second))")
       }
     }
   }

@@ -43,6 +43,7 @@ public struct Limits: Equatable, Sendable {
 
   @inline(__always)
   private static func quotient(_ error: Double, _ limit: Double) -> Double {
-    error == 0 ? 0 : limit > 0 ? error / limit : .infinity
+    // An error that overflows stands in no ratio to an allowance that does too.
+    error == 0 ? 0 : error.isFinite && limit > 0 ? error / limit : .infinity
   }
 }

@@ -1,3 +1,5 @@
+import TraceFormat
+
 /// A number as it lies in a payload.
 protocol PayloadElement: BitwiseCopyable {
   /// The value; float64 holds every format exactly.
@@ -30,17 +32,7 @@ extension Int8: PayloadElement {
 struct HalfElement: PayloadElement {
   var pattern: UInt16
 
-  var real: Double {
-    let exponent = Int(pattern >> 10) & 0x1F
-    let fraction = UInt64(pattern & 0x3FF)
-    let magnitude: Double
-    switch exponent {
-    case 0: magnitude = Double(fraction) * 0x1p-24
-    case 31: magnitude = Double(bitPattern: 0x7FF << 52 | fraction << 42)
-    default: magnitude = Double(bitPattern: UInt64(exponent - 15 + 1023) << 52 | fraction << 42)
-    }
-    return pattern >> 15 == 0 ? magnitude : -magnitude
-  }
+  var real: Double { Double(halfPrecision: pattern) }
   var order: Int64 { orderOfSignMagnitude(UInt64(pattern), width: 16) }
   var bits: UInt64 { UInt64(pattern) }
 }

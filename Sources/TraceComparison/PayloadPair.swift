@@ -43,15 +43,16 @@ struct MixedPair: PayloadPair {
 
   func ulps(_ expected: RawSpan, _ actual: RawSpan, at index: Int) -> UInt64 {
     let (first, second) = (expectedType.load(expected, at: index), actualType.load(actual, at: index))
-    return narrower.ulps(first, second)
-  }
-
-  private var narrower: ElementType {
-    expectedType.significandBits <= actualType.significandBits ? expectedType : actualType
+    return ElementType.narrower(expectedType, actualType).ulps(first, second)
   }
 }
 
 extension ElementType {
+  /// The one of two formats with fewer bits in its significand.
+  static func narrower(_ first: ElementType, _ second: ElementType) -> ElementType {
+    first.significandBits <= second.significandBits ? first : second
+  }
+
   /// Bits of the significand, the hidden one included.
   var significandBits: Int {
     switch self {

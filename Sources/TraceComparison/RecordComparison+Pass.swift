@@ -36,7 +36,12 @@ extension RecordComparison {
       pass.greatestUlpError = max(pass.greatestUlpError, ulps)
       let scale = max(magnitude, rms)
       pass.greatestScaledError = max(pass.greatestScaledError, error / scale)
+      if !(error.isFinite && error <= allowance) { pass.neededUlp = max(pass.neededUlp, ulps) }
       if let ulp = limits.ulp, ulps <= ulp { continue }
+      guard error.isFinite else {
+        (pass.neededRtol, pass.neededAtol) = (.infinity, .infinity)
+        continue
+      }
       pass.neededRtol = max(pass.neededRtol, (Self.justAbove(error) - limits.atol) / scale)
       pass.neededAtol = max(pass.neededAtol, Self.justAbove(error) - limits.rtol * scale)
     }
@@ -64,6 +69,7 @@ extension RecordComparison {
     errorRMS = finiteCount > 0 ? pass.errorScale * (pass.squares / Double(finiteCount)).squareRoot() : 0
     let canPass = nonFiniteMismatches == 0
     smallestRtol = canPass && pass.neededRtol.isFinite ? Self.justAboveUnlessZero(pass.neededRtol) : nil
+    smallestUlp = canPass ? pass.neededUlp : nil
     smallestAtol = canPass && pass.neededAtol.isFinite ? Self.justAboveUnlessZero(pass.neededAtol) : nil
   }
 
@@ -101,6 +107,7 @@ extension RecordComparison {
     var squares = 0.0
     var neededRtol = 0.0
     var neededAtol = 0.0
+    var neededUlp: UInt64 = 0
 
     init(errorScale: Double) { self.errorScale = errorScale }
 
@@ -129,33 +136,4 @@ extension RecordComparison {
       }
     }
   }
-}
-
-/// Counts NaN and infinities. They are looked for by their bits alone, which is fast enough for records that are equal.
-func nonFiniteCounts(_ record: RecordView) -> PayloadSummary {
-  let payload = record.payload
-  let isPresent =
-    switch record.elementType {
-    case .float32: holdsNonFinite(payload, UInt32.self, exponent: 0x7F80_0000)
-    case .float64: holdsNonFinite(payload, UInt64.self, exponent: 0x7FF0_0000_0000_0000)
-    case .float16: holdsNonFinite(payload, UInt16.self, exponent: 0x7C00)
-    case .bfloat16: holdsNonFinite(payload, UInt16.self, exponent: 0x7F80)
-    case .int8: false
-    }
-  if isPresent { return PayloadSummary(record) }
-  var summary = PayloadSummary()
-  summary.elementCount = record.elementCount
-  return summary
-}
-
-private func holdsNonFinite<Word: FixedWidthInteger & BitwiseCopyable>(
-  _ payload: RawSpan, _ type: Word.Type, exponent: Word
-) -> Bool {
-  let stride = MemoryLayout<Word>.stride
-  var found: Word = 0
-  for index in 0..<(payload.byteCount / stride) {
-    let bits = payload.unsafeLoadUnaligned(fromUncheckedByteOffset: index &* stride, as: type)
-    found |= bits & exponent == exponent ? 1 : 0
-  }
-  return found != 0
 }

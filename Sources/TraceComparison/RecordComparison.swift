@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import PlatformLibc
 public import TraceFormat
 
 /// How one record differs from another of the same shape.
@@ -15,7 +9,8 @@ public struct RecordComparison: Equatable, Sendable {
   public var elementCount = 0
   /// Whether format and bytes are the same.
   public var isIdentical = false
-  /// Elements whose bits differ; of different formats, whose values differ as float64.
+  /// Elements whose bits differ. Of different formats, elements whose values differ as float64; where only equal bits
+  /// pass, all of them, since different formats never have equal bits.
   public var differing = 0
   /// Elements beyond tolerance.
   public var beyond = 0
@@ -44,6 +39,12 @@ public struct RecordComparison: Equatable, Sendable {
   public var smallestRtol: Double? = 0
   /// The smallest atol that would pass with the given rtol and ulp; nil when none would.
   public var smallestAtol: Double? = 0
+
+  /// The smallest distance in ulp that would pass with the given rtol and atol; nil when none would.
+  public var smallestUlp: UInt64? = 0
+
+  /// Whether the formats differ and all values are equal.
+  public var isEqualInOtherType: Bool { !isIdentical && differing == 0 }
 
   /// Whether every element is within tolerance.
   public var passes: Bool { beyond == 0 }
@@ -74,9 +75,20 @@ public struct RecordComparison: Equatable, Sendable {
       }
     } else {
       compare(expected, actual, MixedPair(expectedType: expected.elementType, actualType: actual.elementType))
-      // Values of different formats never have equal bits.
-      if limits.isExact { beyond = elementCount }
+      if limits.isExact { takeAllAsDifferent(expected, actual) }
     }
+  }
+
+  /// Under exact limits every element of another format is beyond them; where all values are equal, the first stands for
+  /// them.
+  private mutating func takeAllAsDifferent(_ expected: RecordView, _ actual: RecordView) {
+    beyond = elementCount
+    differing = elementCount
+    guard worst == nil, elementCount > 0 else { return }
+    let value = expected.element(0)
+    worst = ElementDifference(
+      index: 0, expected: value, actual: actual.element(0), absoluteError: 0, relativeError: 0,
+      ulpError: value.isFinite ? 0 : nil, allowance: 0, ratio: .infinity, isBeyond: true)
   }
 
   private static func bytesAreEqual(_ first: RawSpan, _ second: RawSpan) -> Bool {

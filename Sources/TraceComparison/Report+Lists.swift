@@ -1,7 +1,7 @@
 import TraceFormat
 
 extension Report {
-  private static let travelLimit = 20
+  private static let laterPositionLimit = 5
 
   /// How the error travels: a table of the position where it begins, and one row per later position.
   var travel: [String] {
@@ -12,15 +12,17 @@ extension Report {
       "(error: greatest of abs(actual - expected) / max(abs(expected), rms); ratio: of error to allowance)",
       "  " + Self.columns("site", "layer", "position", "error", "ratio", "mismatched"),
     ]
-    let (rows, cut) = Self.selected(travel.rows, limit: Self.travelLimit)
+    // The later positions take their rows out of the same limit, so that the table as a whole keeps to it.
+    let later = travel.laterPositions.prefix(Self.laterPositionLimit)
+    let (rows, cut) = Self.selected(travel.rows, limit: Self.listingLimit - later.count)
     for (index, row) in rows.enumerated() {
       if let cut, index == cut.place { lines.append("  ... \(count(cut.count, "row")) more") }
       lines.append("  " + Self.columns(row))
     }
-    if !travel.laterPositions.isEmpty {
+    if !later.isEmpty {
       lines.append("  worst of each later position:")
-      lines += travel.laterPositions.map { "  " + Self.columns($0) }
-      let rest = travel.laterPositionCount - travel.laterPositions.count
+      lines += later.map { "  " + Self.columns($0) }
+      let rest = travel.laterPositionCount - later.count
       if rest > 0 { lines.append("  ... \(count(rest, "position")) more") }
     }
     return lines
@@ -39,14 +41,15 @@ extension Report {
   private static func columns(_ row: Travel.Row) -> String {
     columns(
       row.key.name.text, row.key.layer.map(String.init) ?? "-", String(row.key.position),
-      NumberText.rounded(row.scaledError, digits: 3), NumberText.rounded(row.ratio, digits: 3),
+      row.nonFiniteMismatches > 0 ? "non-finite" : NumberText.rounded(row.scaledError, digits: 3),
+      NumberText.rounded(row.ratio, digits: 3),
       "\(row.beyond) / \(row.elementCount)")
   }
 
   private static func columns(
     _ site: String, _ layer: String, _ position: String, _ error: String, _ ratio: String, _ mismatched: String
   ) -> String {
-    let right = zip([layer, position, error, ratio, mismatched], [6, 9, 10, 10, 15])
+    let right = zip([layer, position, error, ratio, mismatched], [6, 9, 11, 10, 15])
       .map { text, width in String(repeating: " ", count: max(1, width - text.count)) + text }
     return site + String(repeating: " ", count: max(0, 16 - site.count)) + right.joined()
   }
@@ -63,7 +66,12 @@ extension Report {
       lines.append(
         "Only in \(holder.rawValue): \(count(list.count, "record")); in \(holder.other.rawValue) "
           + counts.joined(separator: ", "))
-      lines += Self.listing(list) { reasons.count > 1 ? "\($0.key): \($0.reason.rawValue)" : "\($0.key)" }
+      let groups = verdict.unmatchedGroups[holder] ?? []
+      for group in groups.prefix(Self.listingLimit) {
+        let isExplained = reasons.count > 1 || group.first.suggestion != nil
+        lines.append("  \(group)" + (isExplained ? " (\(group.first.explanation))" : ""))
+      }
+      if groups.count > Self.listingLimit { lines.append("  ... \(groups.count - Self.listingLimit) more") }
     }
     if lines.isEmpty { return [] }
     if verdict.comparesCommonOnly {

@@ -13,8 +13,8 @@ public import TraceFormat
 /// and infinities of opposite sign never pass, whatever the tolerance; +0 and -0 are equal in value. An infinite
 /// element of the expected tensor does not widen the allowance of the others.
 ///
-/// With `ulp` and neither `rtol` nor `atol`, these two are zero, so that the distance in ulp alone decides. `exact`
-/// asks for equal bits and takes no other limit; there, NaN of different bits differ, and so do +0 and -0.
+/// With `ulp`, whichever of `rtol` and `atol` is not given for all tensors is zero, so that the distance in ulp alone
+/// decides where no other limit was asked for. `exact` asks for equal bits and takes no other limit; there, NaN of different bits differ, and so do +0 and -0.
 public struct Tolerance: Equatable, Sendable {
   /// A limit for the tensors whose name matches a pattern.
   public struct Override: Equatable, Sendable {
@@ -46,16 +46,14 @@ public struct Tolerance: Equatable, Sendable {
   /// A tolerance of relative and absolute limits and a distance in ulp.
   ///
   /// - Parameters:
-  ///   - rtol: relative tolerance; by default that of `Tolerance.default`, or zero where `ulp` is given without `rtol`
-  ///     and `atol`.
+  ///   - rtol: relative tolerance; by default that of `Tolerance.default`, or zero where `ulp` is given.
   ///   - atol: absolute tolerance, with the same default.
   public init(
     rtol: Double? = nil, atol: Double? = nil, ulp: Int? = nil,
     rtolOverrides: [Override] = [], atolOverrides: [Override] = []
   ) {
-    let isUlpOnly = ulp != nil && rtol == nil && atol == nil && rtolOverrides.isEmpty && atolOverrides.isEmpty
-    self.rtol = rtol ?? (isUlpOnly ? 0 : Self.defaultRtol)
-    self.atol = atol ?? (isUlpOnly ? 0 : Self.defaultAtol)
+    self.rtol = rtol ?? (ulp == nil ? Self.defaultRtol : 0)
+    self.atol = atol ?? (ulp == nil ? Self.defaultAtol : 0)
     self.ulp = ulp
     isExact = false
     self.rtolOverrides = rtolOverrides
@@ -84,6 +82,11 @@ public struct Tolerance: Equatable, Sendable {
     return Limits(
       rtol: limit(rtol, rtolOverrides), atol: limit(atol, atolOverrides), ulp: ulp.map { UInt64(max(0, $0)) },
       isExact: isExact)
+  }
+
+  /// Whether the inequality decides anything: not where only bits or only ulps count.
+  var usesInequality: Bool {
+    !isExact && (rtol > 0 || atol > 0 || ulp == nil || !rtolOverrides.isEmpty || !atolOverrides.isEmpty)
   }
 
   /// The inequality, as help and reports print it.

@@ -10,7 +10,7 @@ public struct Travel: Equatable, Sendable {
   public struct Row: Equatable, Sendable {
     /// Which record.
     public var key: RecordKey
-    /// Greatest of `error / max(abs(expected), rms)`.
+    /// Greatest of `error / max(abs(expected), rms)` over the finite elements.
     public var scaledError: Double
     /// Greatest ratio of error to allowance.
     public var ratio: Double
@@ -18,6 +18,8 @@ public struct Travel: Equatable, Sendable {
     public var beyond: Int
     /// Elements.
     public var elementCount: Int
+    /// Elements where NaN or an infinity stands against something else.
+    public var nonFiniteMismatches: Int
   }
 
   /// Where it begins; nil when nothing differs.
@@ -46,8 +48,8 @@ public struct Travel: Equatable, Sendable {
     hasDivergence = hasDivergence || diverges
     guard let start else { return }
     let row = Row(
-      key: key, scaledError: comparison.nonFiniteMismatches > 0 ? .infinity : comparison.greatestScaledError,
-      ratio: comparison.ratio, beyond: comparison.beyond, elementCount: comparison.elementCount)
+      key: key, scaledError: comparison.greatestScaledError, ratio: comparison.ratio, beyond: comparison.beyond,
+      elementCount: comparison.elementCount, nonFiniteMismatches: comparison.nonFiniteMismatches)
     if key.position == start.position { addToStart(row, start) } else { addToLater(row) }
   }
 

@@ -6,6 +6,10 @@ public struct UnmatchedRecord: Equatable, Sendable {
   public enum Reason: String, Sendable, CaseIterable {
     /// The header names the sites, layers or positions that were to be recorded, and this is not one of them.
     case leftOut = "left out by its own filter"
+    /// Only int8 runs have the site, and the header says that the run was none.
+    case wrongKind = "not a site of its kind of run"
+    /// The name is not one of the table, and the header does not say that it was to be recorded.
+    case unknownName = "not a site of the table"
     /// The run had fewer steps.
     case beyondEnd = "beyond the end of its run"
     /// The trace is cut short or damaged.
@@ -19,6 +23,14 @@ public struct UnmatchedRecord: Equatable, Sendable {
   /// Why the other trace lacks it.
   public var reason: Reason
 
+  /// The site that a name outside the table was probably meant to be.
+  public var suggestion: String? {
+    key.name.site == nil ? nearest(to: key.name.text, among: Site.allCases.map(\.rawValue)) : nil
+  }
+
+  /// The reason in words, with the suggestion.
+  var explanation: String { reason.rawValue + (suggestion.map { "; did you mean \($0)?" } ?? "") }
+
   /// An unmatched record.
   public init(key: RecordKey, reason: Reason) {
     self.key = key
@@ -29,43 +41,16 @@ public struct UnmatchedRecord: Equatable, Sendable {
 extension UnmatchedRecord.Reason {
   /// Why a trace with a given header lacks a record.
   init(lacking key: RecordKey, header: RecordedRange, isDamaged: Bool) {
-    if header.leavesOut(key) {
+    if header.isOfOtherKind(key) {
+      self = .wrongKind
+    } else if key.name.site == nil, !header.names(key) {
+      self = isDamaged && !header.namesSites ? .lost : .unknownName
+    } else if header.leavesOut(key) {
       self = .leftOut
     } else if header.endsBefore(key.position) {
       self = .beyondEnd
     } else {
       self = isDamaged ? .lost : .missing
     }
-  }
-}
-
-/// What a trace's header says was to be recorded.
-struct RecordedRange {
-  private let sites: Set<String>?
-  private let layers: ClosedRange<Int>?
-  private let layersWereRestricted: Bool
-  private let firstPosition: Int
-  private let lastPosition: Int
-  private let steps: Int?
-
-  init(_ header: TraceHeader) {
-    sites = header[text: .sites].map { Set($0.split(separator: ",").map(String.init)) }
-    let (first, last) = (header[integer: .firstLayer] ?? 0, header[integer: .lastLayer] ?? Int.max)
-    layers = first <= last ? first...last : nil
-    layersWereRestricted =
-      first > 0 || (header[integer: .layerCount].map { last != Int.max && last < $0 - 1 } ?? false)
-    firstPosition = header[integer: .firstPosition] ?? 0
-    lastPosition = header[integer: .lastPosition] ?? Int.max
-    steps = header[integer: .steps]
-  }
-
-  func endsBefore(_ position: Int) -> Bool { steps.map { position >= $0 } ?? false }
-
-  func leavesOut(_ key: RecordKey) -> Bool {
-    if let sites, !sites.contains(key.name.text) { return true }
-    if let layer = key.layer, let layers, !layers.contains(layer) { return true }
-    if key.layer == nil, key.name.site != nil, layersWereRestricted { return true }
-    if key.position < firstPosition, !(key.name.site?.isCached ?? false) { return true }
-    return key.position > lastPosition && !endsBefore(key.position)
   }
 }

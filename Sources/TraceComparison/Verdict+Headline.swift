@@ -7,9 +7,12 @@ extension Verdict {
   private var reason: String {
     switch outcome {
     case .identical:
-      return "all \(count(comparedRecords, "record")) have equal bytes"
+      return comparedRecords == 1 ? "the one record has equal bytes" : "all \(comparedRecords) records have equal bytes"
     case .withinTolerance:
-      return "\(differingRecords) of \(count(comparedRecords, "record")) differ, none beyond tolerance"
+      let equal = equalInOtherTypeRecords
+      let verb = differingRecords == 1 ? "differs" : "differ"
+      let other = equal > 0 ? ", \(equal) \(equal == 1 ? "is" : "are") equal in value but of another dtype" : ""
+      return "\(differingRecords) of \(count(comparedRecords, "record")) \(verb)\(other), none beyond tolerance"
     case .diverged:
       let cut = problems.isEmpty ? "" : ", in what is readable"
       if let key = firstDivergence?.key { return "\(key) is the first tensor beyond tolerance\(cut)" }
@@ -29,11 +32,17 @@ extension Verdict {
         return "nothing to compare; \(problem.side.rawValue): \(problem.message)"
       }
       if let tokensPart {
-        return "nothing to compare: the tokens part at position \(tokensPart.position), before the first tensor"
+        let asked = filter.isEverything ? "" : " that was asked for"
+        return "nothing to compare: the tokens part at position \(tokensPart.position), before the first tensor\(asked)"
       }
       let unmatched = unmatchedExpected.count + unmatchedActual.count
       if unmatched > 0 { return "nothing to compare: the traces have no tensor in common" }
-      return shapeMismatchReason ?? "nothing to compare: neither trace holds a tensor that was asked for"
+      if let shapeMismatchReason { return shapeMismatchReason }
+      let holdings = Side.allCases.map { "\($0.rawValue) holds \(held[$0] ?? HeldRange())" }.joined(separator: "; ")
+      return "nothing to compare: neither trace holds a tensor that was asked for; \(holdings)"
+    }
+    if comparedElements == 0 {
+      return "nothing to compare: no record that both traces have holds an element"
     }
     if let problem = problems.entries.first { return "\(problem.side.rawValue) is damaged: \(problem.message)" }
     if let shapeMismatchReason { return shapeMismatchReason }
@@ -52,7 +61,7 @@ extension Verdict {
   private static func lacking(_ list: Listing<UnmatchedRecord>, holder: Side) -> String? {
     guard let first = list.entries.first else { return nil }
     return "\(holder.other.rawValue) lacks \(count(list.count, "record")) of \(holder.rawValue), first \(first.key)"
-      + " (\(first.reason.rawValue))"
+      + " (\(first.explanation))"
   }
 }
 

@@ -52,22 +52,33 @@ public struct Verdict: Sendable {
   public internal(set) var comparedRecords = 0
   /// Number of elements compared.
   public internal(set) var comparedElements = 0
-  /// Number of compared records whose bytes differ.
+  /// Number of compared records that differ: in their bits, or where the formats differ in value.
   public internal(set) var differingRecords = 0
+  /// Number of compared records whose values are equal, in different formats. Where only equal bits pass there is none:
+  /// such records differ.
+  public internal(set) var equalInOtherTypeRecords = 0
   /// Number of compared records beyond tolerance.
   public internal(set) var divergentRecords = 0
-  /// The first record, in the order of execution, whose values differ; where none does, the first of another dtype.
+  /// The first record, in the order of execution, that differs; where none does, the first of equal values in another
+  /// dtype.
   public internal(set) var firstDifference: Finding?
   /// The first record, in the order of execution, that is beyond tolerance.
   public internal(set) var firstDivergence: Finding?
   /// The record with the greatest ratio of error to allowance.
   public internal(set) var worst: Finding?
-  /// The smallest rtol that would pass everywhere with the given atol and ulp; nil when none would.
+  /// The smallest rtol that, in the place of all that were given, would pass everywhere with the given atol and ulp; nil
+  /// when none would.
   public internal(set) var smallestRtol: Double? = 0
+  /// The smallest distance in ulp that would pass everywhere with the given rtol and atol; nil when none would.
+  public internal(set) var smallestUlp: UInt64? = 0
   /// Records of the expected trace that the actual one lacks.
   public internal(set) var unmatchedExpected = Listing<UnmatchedRecord>()
   /// Records of the actual trace that the expected one lacks.
   public internal(set) var unmatchedActual = Listing<UnmatchedRecord>()
+  /// All unmatched records by name and reason, in the order of execution.
+  public internal(set) var unmatchedGroups: [Side: [UnmatchedGroup]] = [:]
+  /// The layers and positions that each trace holds.
+  public internal(set) var held: [Side: HeldRange] = [:]
   /// How many unmatched records there are for each reason, by the trace that holds them.
   public internal(set) var unmatchedReasons: [Side: [UnmatchedRecord.Reason: Int]] = [:]
   /// Records whose shapes differ.
@@ -84,22 +95,26 @@ public struct Verdict: Sendable {
   public internal(set) var travel = Travel()
   /// Patterns of the filter that match no name in either trace.
   public internal(set) var unusedPatterns: [NamePattern] = []
+  /// Patterns of the relative tolerances that match no name in either trace.
+  public internal(set) var unusedRtolPatterns: [NamePattern] = []
+  /// Patterns of the absolute tolerances that match no name in either trace.
+  public internal(set) var unusedAtolPatterns: [NamePattern] = []
 
   /// The answer. The first of these that holds decides:
   ///
-  /// 1. the models' sizes differ, or nothing was compared: incomparable;
+  /// 1. the models' sizes differ, or no element was compared: incomparable;
   /// 2. a trace is cut short or damaged: diverged if what is readable diverges, else incomparable;
   /// 3. records are unmatched, unless only the common ones were asked for, or shapes differ: incomparable;
   /// 4. a record is beyond tolerance or the tokens part: diverged;
   /// 5. within tolerance, or identical.
   public var outcome: Outcome {
-    if !headers.conflicts.isEmpty || comparedRecords == 0 { return .incomparable }
+    if !headers.conflicts.isEmpty || comparedElements == 0 { return .incomparable }
     let diverges = divergentRecords > 0 || tokensPart != nil
     if !problems.isEmpty { return diverges ? .diverged : .incomparable }
     if !shapeMismatches.isEmpty { return .incomparable }
     if !comparesCommonOnly, !unmatchedExpected.isEmpty || !unmatchedActual.isEmpty { return .incomparable }
     if diverges { return .diverged }
-    return differingRecords > 0 ? .withinTolerance : .identical
+    return differingRecords > 0 || equalInOtherTypeRecords > 0 ? .withinTolerance : .identical
   }
 
   /// As diff(1): 0 same, 1 different, 2 trouble.

@@ -19,7 +19,10 @@ extension VerdictDocument {
   }
 
   static func value(_ record: UnmatchedRecord) -> JSONValue {
-    .object(place(record.key) + [("reason", .string(record.reason.rawValue))])
+    .object(
+      place(record.key) + [
+        ("reason", .string(record.reason.rawValue)), ("did_you_mean", JSONValue(record.suggestion)),
+      ])
   }
 
   static func value(_ mismatch: Verdict.ShapeMismatch) -> JSONValue {
@@ -50,7 +53,8 @@ extension VerdictDocument {
   static func value(_ row: Travel.Row) -> JSONValue {
     .object(
       place(row.key) + [
-        ("scaled_error", .number(row.scaledError)), ("ratio", .number(row.ratio)), ("mismatched", .integer(row.beyond)),
+        ("scaled_error", .number(row.nonFiniteMismatches > 0 ? .nan : row.scaledError)), ("ratio", .number(row.ratio)),
+        ("mismatched", .integer(row.beyond)), ("non_finite", .integer(row.nonFiniteMismatches)),
         ("elements", .integer(row.elementCount)),
       ])
   }
@@ -88,6 +92,7 @@ extension VerdictDocument {
       ("max_ulp_error", .unsigned(result.greatestUlpError)),
       ("min_rtol", JSONValue(result.smallestRtol)),
       ("min_atol", JSONValue(result.smallestAtol)),
+      ("min_ulp", result.smallestUlp.map { .unsigned($0) } ?? .null),
       ("non_finite", nonFinite(result)),
     ]
     return .object(place(finding.key) + elementFields + recordFields)

@@ -11,12 +11,17 @@ public struct VerdictDocument: Sendable {
   ///   - actualPath: the actual trace, as it was named.
   ///   - divergences: records beyond tolerance to list, of which the first 100 are written; nil where none were asked
   ///     for.
-  public init(_ verdict: Verdict, expectedPath: String, actualPath: String, divergences: [Finding]? = nil) {
+  ///   - oracle: how the traces were judged by a third; nil where none was given.
+  public init(
+    _ verdict: Verdict, expectedPath: String, actualPath: String, divergences: [Finding]? = nil,
+    oracle: OracleComparison? = nil
+  ) {
     let paths = (expected: expectedPath, actual: actualPath)
     var fields = Self.heading(verdict, paths)
     fields += Self.counts(verdict)
     fields += Self.places(verdict, divergences)
     fields += Self.remarks(verdict)
+    fields.append(("oracle", oracle?.json ?? .null))
     value = .object(fields)
   }
 
@@ -44,6 +49,7 @@ public struct VerdictDocument: Sendable {
     return [
       ("compared", compared(records: verdict.comparedRecords, elements: verdict.comparedElements)),
       ("differing_records", .integer(verdict.differingRecords)),
+      ("equal_in_other_dtype_records", .integer(verdict.equalInOtherTypeRecords)),
       ("divergent_records", .integer(verdict.divergentRecords)),
       ("unmatched", .object(unmatched)),
       ("shape_mismatches", list(verdict.shapeMismatches, value)),
@@ -55,7 +61,7 @@ public struct VerdictDocument: Sendable {
   private static func places(_ verdict: Verdict, _ divergences: [Finding]?) -> Fields {
     func finding(_ finding: Finding?) -> JSONValue { finding.map { value($0) } ?? .null }
     let listed: JSONValue = divergences.map { .array($0.prefix(100).map { value($0) }) } ?? .null
-    let rows = verdict.travel.rows.prefix(100) + verdict.travel.laterPositions
+    let rows = (verdict.travel.rows + verdict.travel.laterPositions).prefix(100)
     return [
       ("tokens_part", verdict.tokensPart.map { value($0) } ?? .null),
       ("first_difference", finding(verdict.firstDifference)),
@@ -63,8 +69,10 @@ public struct VerdictDocument: Sendable {
       ("divergences", listed),
       ("worst", finding(verdict.worst)),
       ("min_rtol", JSONValue(verdict.smallestRtol)),
+      ("min_ulp", verdict.smallestUlp.map { .unsigned($0) } ?? .null),
       ("token_flip", verdict.tokenFlip.map { value($0) } ?? .null),
       ("travel", .array(rows.map { value($0) })),
+      ("travel_count", .integer(verdict.travel.rows.count + verdict.travel.laterPositionCount)),
     ]
   }
 

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import PlatformLibc
 import Model
 import ToolSupport
 import TraceFormat
@@ -15,9 +9,9 @@ struct Options {
   var tokenizer: String?
   var prompt: [UInt8]?
   var steps: Int?
-  var temperature: Float = 0
-  var topP: Float = 0.9
-  var seed: Int64 = 1
+  var temperature: Float?
+  var topP: Float?
+  var seed: Int64?
   var tokens: [Int]?
   var tokensFrom: String?
   var filter = RecordFilter()
@@ -47,30 +41,22 @@ struct Options {
                 Trace file; `-` is standard output, and the text then goes to standard error. Default: the \
                 checkpoint's name with .trace, in the current folder.
                 """
-            ) { (options, value) throws(UsageError) in options.output = try value.path() },
-            Option(
-              "only", value: "SITES",
-              help: """
-                Record these alone: a comma-separated list of sites (q.rope), buffers (q, all its sites) and globs \
-                (*.rope).
-                """
-            ) { (options, value) throws(UsageError) in options.filter.names = try value.patterns() },
-            Option(
-              "layers", value: "A..B",
-              help: "Record these layers alone, both ends included; sites outside the layers are left out."
-            ) { (options, value) throws(UsageError) in options.filter.layers = try value.range() },
-            Option(
-              "positions", value: "A..B",
-              help: """
-                Record these positions alone, both ends included; k.rope and v.proj of earlier positions are kept, since \
-                attention reads them, unless --only leaves them out.
-                """
-            ) { (options, value) throws(UsageError) in options.filter.positions = try value.range() },
-            Option("no-trace", help: "Write no trace.") { $0.hasNoTrace = true },
-            Option("list-sites", help: "Print the sites with their shapes in execution order, and stop.") {
-              $0.listsSites = true
-            },
-          ]),
+            ) { (options, value) throws(UsageError) in options.output = try value.path() }
+          ]
+            + Option.selection(
+              \.filter,
+              only: "Record these alone.",
+              layers: "Record these layers alone; sites outside the layers are left out.",
+              positions: """
+                Record these positions alone; k.rope and v.proj of earlier positions are kept, since attention reads them, \
+                unless --only leaves them out.
+                """)
+            + [
+              Option("no-trace", help: "Write no trace.") { $0.hasNoTrace = true },
+              Option("list-sites", help: "Print the sites with their shapes in execution order, and stop.") {
+                $0.listsSites = true
+              },
+            ]),
         OptionGroup(
           "Tokens",
           [
@@ -103,10 +89,12 @@ struct Options {
             ) { (options, value) throws(UsageError) in options.seed = try seed(value) },
             Option(
               "tokens", value: "LIST",
-              help: "Force these input tokens, e.g. 1,512,278: one per position, and nothing is generated."
+              help: """
+                Force these input tokens, e.g. 1,512,278: one position each, fewer with -n, and nothing is generated.
+                """
             ) { (options, value) throws(UsageError) in options.tokens = try tokenList(value) },
             Option(
-              "tokens-from", value: "TRACE", help: "Force the input tokens that a trace holds."
+              "tokens-from", value: "TRACE", help: "Force the input tokens that a trace holds, likewise."
             ) { (options, value) throws(UsageError) in options.tokensFrom = try value.path() },
             Option("print-tokens", help: "Print the prompt's tokens, BOS first, and stop.") { $0.printsTokens = true },
           ]),
@@ -128,7 +116,8 @@ struct Options {
           ]),
       ],
       details: [
-        "Ranges are A..B, A, A.. or ..B. The exit status is 0, or 2 for trouble."
+        Option<Self>.selectionDetails,
+        "Exit status: 0, or 2 for trouble.",
       ])
   }
 
@@ -157,30 +146,6 @@ struct Options {
   }
 }
 
-/// A valid request: what is to be run and where its trace goes.
-struct Request {
-  /// Where tokens come from.
-  enum Input {
-    case prompt([UInt8], RunPlan.Sampling)
-    case tokens([Int])
-    case tokensFrom(String)
-  }
-
-  var checkpoint: String
-  /// nil: no trace.
-  var output: String?
-  /// nil: tokenizer.bin, if it is there.
-  var tokenizer: String?
-  var input: Input
-  var steps: Int?
-  var filter: RecordFilter
-  var precision: RunPlan.Precision
-  var threads: Int
-  var printsTokens: Bool
-
-  var isForced: Bool { if case .prompt = input { false } else { true } }
-}
-
 extension Options {
   /// Checks what the options mean together.
   func validated(_ operands: [Argument]) throws(UsageError) -> Request {
@@ -188,8 +153,12 @@ extension Options {
     if operands.count > 1 { throw UsageError("unexpected argument '\(operands[1].visible)'; see --help") }
     if hasNoTrace && output != nil { throw UsageError("--output and --no-trace exclude each other") }
     if tokens != nil && tokensFrom != nil { throw UsageError("--tokens and --tokens-from exclude each other") }
-    if prompt != nil && (tokens != nil || tokensFrom != nil) {
-      throw UsageError("a prompt and forced tokens exclude each other")
+    if let forced = tokens != nil ? "--tokens" : tokensFrom != nil ? "--tokens-from" : nil {
+      let others = [
+        ("a prompt", prompt != nil), ("--temperature", temperature != nil), ("--top-p", topP != nil),
+        ("--seed", seed != nil),
+      ]
+      for (name, isGiven) in others where isGiven { throw UsageError("\(forced) and \(name) exclude each other") }
     }
     let input: Request.Input
     if let tokens {
@@ -197,7 +166,8 @@ extension Options {
     } else if let tokensFrom {
       input = .tokensFrom(tokensFrom)
     } else {
-      input = .prompt(prompt ?? [], RunPlan.Sampling(temperature: temperature, topP: topP, seed: seed))
+      let sampling = RunPlan.Sampling(temperature: temperature ?? 0, topP: topP ?? 0.9, seed: seed ?? 1)
+      input = .prompt(prompt ?? [], sampling)
     }
     return Request(
       checkpoint: checkpoint.path, output: hasNoTrace ? nil : output ?? Self.defaultOutput(checkpoint.path),

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import PlatformLibc
 import Model
 import ToolSupport
 import TraceFormat
@@ -28,87 +22,88 @@ struct TraceDump {
   }
 
   private static func dump(_ request: Request) throws -> ExitStatus {
-    let model = try named(request.checkpoint) { () throws(CheckpointError) in
+    let model = try Tool.naming(request.checkpoint) { () throws(CheckpointError) in
       try Checkpoint(path: request.checkpoint)
     }
     let tokenizer = try openTokenizer(request, model)
     let input = try resolveInput(request, tokenizer)
-    let length = model.configuration.sequenceLength
-    let steps: Int
-    switch (request.steps, input) {
-    case (nil, .forced(let tokens)), (0, .forced(let tokens)): steps = tokens.count
-    case (let count?, .forced(let tokens)): steps = min(count, tokens.count)
-    case (nil, .prompt): steps = min(256, length)
-    case (0, .prompt): steps = length
-    case (let count?, .prompt): steps = count
-    }
-    if let count = request.steps, count > length {
-      throw UsageError("option '-n' needs an integer from 0 to the model's context of \(length), not '\(count)'")
-    }
+    let steps = try steps(request, input, contextLength: model.configuration.sequenceLength)
     if request.printsTokens {
-      let tokens =
-        switch input {
-        case .prompt(_, let tokens, _): tokens
-        case .forced(let tokens): tokens
-        }
-      return try Tool.print(tokens.map(String.init).joined(separator: " ") + "\n")
+      return try Tool.print(input.tokens.map(String.init).joined(separator: " ") + "\n")
     }
+    if let path = request.output { try Tool.requireApart(outputs: [path], inputs: request.inputs) }
     let plan = try RunPlan(model, precision: request.precision, steps: steps, input: input, threads: request.threads)
     let selection = try RecordSelection(request.filter, plan, model: model)
     warnOfStraddlingGroups(model, plan)
+    if case .prompt = input, input.tokens.count > plan.steps {
+      warn("the prompt has \(input.tokens.count) tokens and is cut to the \(plan.steps) positions of the run")
+    }
 
     // With the trace on standard output the text goes to standard error.
+    let tracesToOutput = try request.output.map { try Tool.isStandardOutput($0) } ?? false
     let text =
-      request.output == "-"
+      tracesToOutput
       ? OutputWriter(descriptor: STDERR_FILENO, name: "standard error") : OutputWriter.standardOutput()
     func print(_ bytes: [UInt8]) {
       text.write(bytes: bytes)
       text.flush()
     }
-    let progress = Progress(steps: plan.steps)
+    let textDescriptor = tokenizer == nil ? nil : tracesToOutput ? STDERR_FILENO : STDOUT_FILENO
+    let progress = Progress(name: name, steps: plan.steps, textDescriptor: textDescriptor)
     let result: RunResult
     var recorded: (recordCount: Int, byteCount: Int)?
     if let path = request.output {
-      do throws(TraceError) {
-        var recorder = try TraceRecorder(
-          path: path, producer: "\(name) \(ToolVersion.current)", plan: plan, selection: selection, model: model,
-          tokenizer: tokenizer)
-        result = try run(
-          plan, model: model, tokenizer: tokenizer, observer: &recorder, print: print, progress: progress.update)
-        recorded = try recorder.finish()
-      } catch {
-        if case .file(let error) = error { throw error }
-        throw error
-      }
+      var recorder = try TraceRecorder(
+        path: path, producer: "\(name) \(ToolVersion.current)", plan: plan, selection: selection, model: model,
+        tokenizer: tokenizer)
+      result = try run(
+        plan, model: model, tokenizer: tokenizer, observer: &recorder, print: print, progress: progress.update)
+      recorded = try recorder.finish()
     } else {
       result = run(plan, model: model, tokenizer: tokenizer, print: print, progress: progress.update)
     }
     if tokenizer != nil { print([UInt8(ascii: "\n")]) }
     try text.finish()
-    progress.finish(name, positions: result.tokens.count, recorded, path: request.output)
+    progress.finish(
+      positions: result.tokens.count, recorded, path: tracesToOutput ? "standard output" : request.output)
     return .success
   }
 
-  /// Puts the file's name before an error about its contents.
-  private static func named<Value: ~Copyable>(
-    _ path: String, _ open: () throws(CheckpointError) -> Value
-  ) throws -> Value {
-    do { return try open() } catch {
-      if case .file(let error) = error { throw error }
-      throw ToolError.failed("\(path): \(error)")
+  /// How many positions are asked for at most.
+  private static func steps(
+    _ request: Request, _ input: RunPlan.Input, contextLength: Int
+  ) throws(UsageError) -> Int {
+    if let count = request.steps, count > contextLength {
+      throw UsageError("option '-n' needs an integer from 0 to the model's context of \(contextLength), not '\(count)'")
+    }
+    switch (request.steps, input) {
+    case (nil, .forced(let tokens)), (0, .forced(let tokens)): return tokens.count
+    case (let count?, .forced(let tokens)): return min(count, tokens.count)
+    case (nil, .prompt): return min(256, contextLength)
+    case (0, .prompt): return contextLength
+    case (let count?, .prompt): return count
     }
   }
 
   /// The tokenizer; nil where the run can do without and there is none.
   private static func openTokenizer(_ request: Request, _ model: borrowing Checkpoint) throws -> Tokenizer? {
-    let path = request.tokenizer ?? "tokenizer.bin"
-    do {
-      return try Tokenizer(path: path, vocabularySize: model.configuration.vocabularySize)
+    let path = request.tokenizerPath
+    let tokenizer: Tokenizer
+    do throws(TokenizerError) {
+      tokenizer = try Tokenizer(path: path, vocabularySize: model.configuration.vocabularySize)
     } catch {
-      if request.isForced && request.tokenizer == nil { return nil }
-      if case .file(let error) = error { throw error }
-      throw ToolError.failed("\(path): \(error)")
+      let failure = Tool.failure(error, naming: path)
+      guard request.isForced && request.tokenizer == nil else { throw failure }
+      // Nobody asked for this file; that there is none is no news, that it is broken is.
+      if error.fileError?.isMissing != true { warn("\(failure); the text is not printed") }
+      return nil
     }
+    if tokenizer.furtherByteCount > 0 {
+      warn(
+        "\(path): \(tokenizer.furtherByteCount) bytes after the \(tokenizer.pieces.count) entries of the model's "
+          + "vocabulary were ignored")
+    }
+    return tokenizer
   }
 
   private static func resolveInput(_ request: Request, _ tokenizer: Tokenizer?) throws -> RunPlan.Input {
@@ -121,28 +116,24 @@ struct TraceDump {
     }
   }
 
-  private static func tokens(of path: String) throws -> [Int] {
-    do {
-      let trace = try TraceFile(path: path)
-      let tokens = (0..<trace.tokens.count).compactMap { trace.tokens[$0]?.id }
-      guard !tokens.isEmpty, tokens.count == trace.tokens.count else {
-        throw ToolError.failed("\(path): expected a token at every position from 0, found \(trace.tokens.count)")
-      }
-      if let problem = trace.problems.first { Tool.diagnose(name, "warning: \(path): \(problem)") }
-      return tokens
-    } catch let error as TraceError {
-      if case .file(let error) = error { throw error }
-      throw ToolError.failed("\(path): \(error)")
+  private static func tokens(of path: String) throws(ToolError) -> [Int] {
+    let trace = try Tool.naming(path) { () throws(TraceError) in try TraceFile(path: path) }
+    let tokens = (0..<trace.tokens.count).compactMap { trace.tokens[$0]?.id }
+    guard !tokens.isEmpty, tokens.count == trace.tokens.count else {
+      throw .failed("\(path): expected a token at every position from 0, found \(trace.tokens.count)")
     }
+    if let problem = trace.problems.first { warn("\(path): \(problem)") }
+    return tokens
   }
+
+  private static func warn(_ message: String) { Tool.diagnose(name, "warning: \(message)") }
 
   private static func warnOfStraddlingGroups(_ model: borrowing Checkpoint, _ plan: RunPlan) {
     guard plan.isQuantized(model), let size = model.groupSize else { return }
     let sizes = model.configuration
     for (name, count) in [("dim", sizes.dim), ("hidden_dim", sizes.hiddenDim)] where count % size != 0 {
-      Tool.diagnose(
-        self.name,
-        "warning: \(model.path): \(name) \(count) is not a multiple of the group size \(size): groups of weights "
+      warn(
+        "\(model.path): \(name) \(count) is not a multiple of the group size \(size): groups of weights "
           + "straddle rows, and the last \(count % size) activations do not count, as in llama2.c")
     }
   }

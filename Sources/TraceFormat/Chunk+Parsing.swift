@@ -7,6 +7,7 @@ struct TokenChunk {
 
   /// Reads and checks everything but the checksum.
   init(_ file: RawSpan, at offset: Int) throws(TraceError) {
+    try requireKind(file, ChunkLayout.token, at: offset)
     let head = ChunkLayout.tokenHead
     let bodyLength = file.integer(at: offset + ChunkLayout.bodyLengthField, as: UInt64.self)
     extent = try ChunkExtent(.token, in: file, at: offset, headLength: head, bodyLength: bodyLength)
@@ -43,6 +44,7 @@ struct RecordChunk {
     func invalid(_ field: String, _ expected: String, _ found: String) -> TraceError {
       .invalidField(.record, offset: offset, field: field, expected: expected, found: found)
     }
+    try requireKind(file, ChunkLayout.record, at: offset)
     let nameLength = Int(file.integer(at: offset + 6, as: UInt16.self))
     guard (1...255).contains(nameLength) else { throw invalid("length of the name", "1 to 255", "\(nameLength)") }
     let head = ChunkLayout.recordHead(nameLength: nameLength)
@@ -68,7 +70,9 @@ struct RecordChunk {
     let nameStart = offset + ChunkLayout.recordFixedHead
     let name = file.byteArray(nameStart..<(nameStart + nameLength))
     let text = String(decoding: name, as: UTF8.self)
-    guard TensorName.isValid(name) else { throw invalid("name", "printable ASCII without , * ? =", text) }
+    guard TensorName.isValid(name) else {
+      throw invalid("name", "printable ASCII without , * ? =", visibleText(name))
+    }
     try file.requireZero((nameStart + nameLength)..<(offset + head), of: .record)
     let layer = file.integer(at: offset + 8, as: Int32.self)
     guard layer >= -1 else { throw invalid("layer", "-1 or more", "\(layer)") }
@@ -76,6 +80,13 @@ struct RecordChunk {
     key = RecordKey(TensorName(text), layer: layer < 0 ? nil : Int(layer), position: position)
     self.elementType = elementType
     self.shape = shape
+  }
+}
+
+private func requireKind(_ file: RawSpan, _ kind: [UInt8], at offset: Int) throws(TraceError) {
+  let found = file.byteArray(offset..<(offset + 4))
+  guard found == kind else {
+    throw .unexpectedChunk(offset: offset, expected: String(decoding: kind, as: UTF8.self), found: found)
   }
 }
 
@@ -133,6 +144,7 @@ struct IndexChunk {
     var cursor = extent.bodyOffset
     let end = extent.bodyOffset + extent.bodyLength
     var names: [String] = []
+    var known: Set<String> = []
     for _ in 0..<file.integer(at: offset + 4, as: UInt32.self) {
       guard end - cursor >= 2 else { throw Self.invalidNames(cursor, "2 bytes of length", "\(end - cursor)") }
       let length = Int(file.integer(at: cursor, as: UInt16.self))
@@ -141,9 +153,11 @@ struct IndexChunk {
       }
       let name = file.byteArray((cursor + 2)..<(cursor + 2 + length))
       guard TensorName.isValid(name) else {
-        throw Self.invalidNames(cursor, "printable ASCII without , * ? =", String(decoding: name, as: UTF8.self))
+        throw Self.invalidNames(cursor, "printable ASCII without , * ? =", visibleText(name))
       }
-      names.append(String(decoding: name, as: UTF8.self))
+      let text = String(decoding: name, as: UTF8.self)
+      guard known.insert(text).inserted else { throw Self.invalidNames(cursor, "each name once", "\(text) again") }
+      names.append(text)
       cursor += 2 + length
     }
     let padded = extent.bodyOffset + ChunkLayout.roundedUp(cursor - extent.bodyOffset, to: 8)

@@ -24,7 +24,8 @@ enum ChunkLayout {
   static func recordHead(nameLength: Int) -> Int { roundedUp(recordFixedHead + nameLength) }
 }
 
-func littleEndianBytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
+/// A value's bytes in the order of every file of ours and of llama2.c.
+package func littleEndianBytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
   withUnsafeBytes(of: value.littleEndian, Array.init)
 }
 

@@ -42,7 +42,8 @@ extension ElementType {
 
 extension Double {
   /// The value of an IEEE 754 half-precision number. Written out because Float16 does not exist on every platform.
-  init(halfPrecision bits: UInt16) {
+  @inlinable
+  package init(halfPrecision bits: UInt16) {
     let sign = UInt64(bits >> 15) << 63
     let exponent = Int(bits >> 10) & 0x1F
     let fraction = UInt64(bits & 0x3FF)

@@ -19,6 +19,8 @@ public enum TraceError: Error, Equatable, Sendable {
   case nonzeroPadding(ChunkKind, offset: Int)
   /// The file ends without a tail: the writer died or is still writing.
   case cutShort(offset: Int)
+  /// The file goes on after its tail.
+  case trailingBytes(offset: Int, count: Int)
   /// Bytes that belong to no good chunk were passed over.
   case unreadable(offset: Int, byteCount: Int)
   /// One tensor was recorded twice.
@@ -51,7 +53,8 @@ extension TraceError: CustomStringConvertible {
     switch self {
     case .file(let error): error.description
     case .notATrace(let found):
-      "not a trace: at offset 0 expected the magic 89 4c 32 54 52 43 0d 0a, found \(Self.hex(found))"
+      "not a trace\(FileKind(firstBytes: found).map { " but \($0.rawValue)" } ?? ""): at offset 0 expected the magic "
+        + "89 4c 32 54 52 43 0d 0a, found \(Self.hex(found))"
     case .unknownVersion(let version):
       "trace version \(version) at offset 8 is not known; expected version 1"
     case .chunkExceedsFile(let kind, let offset, let needed, let available):
@@ -59,12 +62,15 @@ extension TraceError: CustomStringConvertible {
     case .unexpectedChunk(let offset, let expected, let found):
       "at offset \(offset) expected \(expected), found \(Self.hex(found))"
     case .invalidField(let kind, let offset, let field, let expected, let found):
-      "\(field) of the \(kind.rawValue) at offset \(offset): expected \(expected), found \(found)"
+      "\(field) of the \(kind.rawValue) at offset \(offset): expected \(expected), "
+        + "found \(visibleText(found.utf8))"
     case .wrongChecksum(let kind, let offset, let expected, let found):
       "\(kind.rawValue) at offset \(offset) is damaged: expected checksum \(Self.hex(expected)), found \(Self.hex(found))"
     case .nonzeroPadding(let kind, let offset):
       "\(kind.rawValue): expected a zero byte at offset \(offset)"
     case .cutShort(let offset): "the trace is cut short: it ends at offset \(offset) without a tail"
+    case .trailingBytes(let offset, let count):
+      "expected the end of the file at offset \(offset), found \(count) more \(count == 1 ? "byte" : "bytes")"
     case .unreadable(let offset, let byteCount):
       "\(byteCount) bytes from offset \(offset) on are damaged and were passed over"
     case .recordedTwice(let key, let offset, let other):

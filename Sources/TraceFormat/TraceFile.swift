@@ -39,6 +39,9 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
   /// Number of records.
   public var recordCount: Int { index.entries.count }
 
+  /// Bytes that were read in search of good chunks, where the index is missing or damaged.
+  package var searchedByteCount: Int { index.searchedByteCount }
+
   /// Length of the file in bytes.
   public var byteCount: Int { file.byteCount }
 

@@ -3,6 +3,8 @@ extension TraceHeader {
   static let version: UInt32 = 1
   static let producerLength = 64
   static let maximumBodyLength = 16 << 20
+  /// No field may have this name: the producer stands in the head.
+  static let reservedName = "producer"
 
   /// The header's chunk.
   ///
@@ -19,6 +21,9 @@ extension TraceHeader {
         throw .cannotRecord("a header field's name must have 1 to 64 of the characters a-z, 0-9 and _: \(name)")
       }
       let (type, bytes) = Self.encode(value)
+      guard name != Self.reservedName else {
+        throw .cannotRecord("a header field cannot be called \(name): the producer has a place of its own")
+      }
       if let field = HeaderField(rawValue: name), field.type != type {
         throw .cannotRecord("the header field \(name) has another type")
       }
@@ -138,7 +143,12 @@ private struct FieldCursor {
     guard TraceHeader.isValidName(name) else {
       throw .invalidField(
         .header, offset: nameStart, field: "field name", expected: "1 to 64 of the characters a-z, 0-9 and _",
-        found: String(decoding: name, as: UTF8.self))
+        found: visibleText(name))
+    }
+    guard !name.elementsEqual(TraceHeader.reservedName.utf8) else {
+      throw .invalidField(
+        .header, offset: nameStart, field: "field name", expected: "another name: the producer stands in the head",
+        found: TraceHeader.reservedName)
     }
     if let field = HeaderField(rawValue: String(decoding: name, as: UTF8.self)), field.type != type {
       throw .invalidField(

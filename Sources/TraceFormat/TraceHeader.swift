@@ -126,3 +126,11 @@ public struct TraceToken: Hashable, Sendable {
     self.text = text
   }
 }
+
+extension TraceToken: CustomStringConvertible {
+  /// As `512 " the"`, or the number alone where the text is unknown.
+  public var description: String { "\(id)" + (quotedText.map { " \($0)" } ?? "") }
+
+  /// The text between double quotes, on one line; nil where it is unknown.
+  package var quotedText: String? { text.map { "\"\(visibleText($0, quoted: true))\"" } }
+}

@@ -12,6 +12,15 @@ struct TraceIndex {
   /// The records in the order of execution, each once.
   private(set) var entries: [Entry] = []
 
+  private var positionsWithoutToken: Set<Int> = []
+
+  /// Bytes whose checksums were computed in search of good chunks.
+  private(set) var searchedByteCount = 0
+  /// Bytes that may still be spent on chunks that turn out not to be good.
+  private var searchBudget = 0
+  /// How often the search may read what is no good chunk, as a multiple of the file's length.
+  private static let searchEffort = 8
+
   /// A record's place. `name` counts in `names`, so that entries compare without looking names up.
   struct Entry {
     var offset: UInt64
@@ -61,6 +70,8 @@ struct TraceIndex {
     defer { names = order.names }
 
     var expectedOffset = headerLength
+    // Names are numbered in the order in which they first occur, so a new one is always the next.
+    var usedNameCount = 0
     for number in 0..<index.entryCount {
       let place = index.entriesOffset + number * ChunkLayout.indexEntryLength
       func invalid(_ field: String, _ expected: String, _ found: String) -> TraceError {
@@ -79,12 +90,19 @@ struct TraceIndex {
       let layer = bytes.integer(at: place + 12, as: Int32.self)
       let position = bytes.integer(at: place + 16, as: UInt32.self)
       guard position <= UInt32(Int32.max) else { throw invalid("position", "below 2147483648", "\(position)") }
-      guard layer >= -1 else { throw invalid("layer", "-1 or more", "\(layer)") }
+      let isToken = name == ChunkLayout.tokenEntryName
+      guard layer == -1 || (layer >= 0 && !isToken) else {
+        throw invalid("layer", isToken ? "-1 for a token" : "-1 or more", "\(layer)")
+      }
       try bytes.requireZero((place + 20)..<(place + 24), of: .index)
-      if name == ChunkLayout.tokenEntryName {
+      if isToken {
         readToken(bytes, at: Int(offset), chunkLength: Int(end - offset), position: Int(position))
       } else {
         guard Int(name) < numbers.count else { throw invalid("name", "below \(numbers.count)", "\(name)") }
+        guard Int(name) <= usedNameCount else {
+          throw invalid("name", "at most \(usedNameCount), the next in order of first occurrence", "\(name)")
+        }
+        usedNameCount = max(usedNameCount, Int(name) + 1)
         entries.append(
           Entry(offset: offset, chunkLength: end - offset, name: numbers[Int(name)], layer: layer, position: position))
         requireToken(for: Int(position), offset: Int(offset))
@@ -94,15 +112,16 @@ struct TraceIndex {
       throw .invalidField(
         .index, offset: index.extent.offset, field: "first entry", expected: "one at \(headerLength)", found: "none")
     }
+    guard usedNameCount == index.names.count else {
+      throw .invalidField(
+        .index, offset: index.extent.offset, field: "names", expected: "\(usedNameCount), those of the records",
+        found: "\(index.names.count), \(index.names[usedNameCount]) among them")
+    }
   }
 
   /// Takes one token; a damaged one becomes a problem and leaves its position without a token.
   private mutating func readToken(_ bytes: RawSpan, at offset: Int, chunkLength: Int, position: Int) {
     do throws(TraceError) {
-      let kind = bytes.byteArray(offset..<(offset + 4))
-      guard kind == ChunkLayout.token else {
-        throw .unexpectedChunk(offset: offset, expected: "TOKN", found: kind)
-      }
       let chunk = try TokenChunk(bytes, at: offset)
       try chunk.extent.verify(bytes)
       guard chunk.position == position, chunk.extent.chunkLength == chunkLength else {
@@ -123,29 +142,51 @@ struct TraceIndex {
   }
 
   private mutating func requireToken(for position: Int, offset: Int) {
-    guard tokens[position] == nil else { return }
-    let isKnown = problems.contains { if case .tokenMissing(position, _) = $0 { true } else { false } }
-    if !isKnown { problems.append(.tokenMissing(position: position, offset: offset)) }
+    guard tokens[position] == nil, positionsWithoutToken.insert(position).inserted else { return }
+    problems.append(.tokenMissing(position: position, offset: offset))
   }
 
   /// Takes what is complete from a file without a good index, chunk after chunk.
   ///
-  /// Where no good chunk begins, the next multiple of 64 at which one does is looked for.
+  /// Where no good chunk begins, the next multiple of 64 at which one does is looked for. What only looks like a chunk
+  /// costs its whole length, so the bytes spent on such are limited: a file made to waste time ends the search for long
+  /// chunks early, and damage does not come near the limit.
+  ///
+  /// - Complexity: O(n) in the length of the file.
   private mutating func walk(_ bytes: RawSpan, headerLength: Int) {
     entries = []
     tokens = [:]
+    positionsWithoutToken = []
     problems.removeAll { if case .tokenMissing = $0 { true } else { false } }
+    let problemsOfTheIndex = problems.count
+    searchBudget = Self.searchEffort * bytes.byteCount
     var order = NameOrder()
     var offset = headerLength
     var damageStart: Int?
+    var index: Range<Int>?
     func close(_ problems: inout [TraceError], at end: Int) {
       if let start = damageStart { problems.append(.unreadable(offset: start, byteCount: end - start)) }
       damageStart = nil
     }
     while offset < bytes.byteCount {
-      let length = readChunk(bytes, at: offset, &order)
-      if length != nil { close(&problems, at: offset) } else { damageStart = damageStart ?? offset }
-      offset += length ?? ChunkLayout.alignment
+      guard let (kind, length) = readChunk(bytes, at: offset, &order) else {
+        damageStart = damageStart ?? offset
+        offset += ChunkLayout.alignment
+        continue
+      }
+      close(&problems, at: offset)
+      let end = offset + length
+      if kind == .index { index = offset..<end }
+      // Where the tail follows its index the trace is over, whatever comes behind it.
+      if kind == .tail, let index, index.upperBound == offset,
+        bytes.integer(at: offset + 8, as: UInt64.self) == UInt64(index.lowerBound)
+      {
+        // That the index was not found from the end is only what follows from this.
+        problems.removeFirst(end < bytes.byteCount ? problemsOfTheIndex : 0)
+        if end < bytes.byteCount { problems.append(.trailingBytes(offset: end, count: bytes.byteCount - end)) }
+        break
+      }
+      offset = end
     }
     // A writer that died inside a chunk leaves a piece of it; that is being cut short, not another damage.
     let isCutShort = problems.contains { if case .cutShort = $0 { true } else { false } }
@@ -155,39 +196,54 @@ struct TraceIndex {
 
   /// Takes the chunk at an offset, if a good one begins there.
   ///
-  /// - Returns: its length; nil when there is no good chunk.
-  private mutating func readChunk(_ bytes: RawSpan, at offset: Int, _ order: inout NameOrder) -> Int? {
+  /// - Returns: its kind and length; nil when there is no good chunk.
+  private mutating func readChunk(
+    _ bytes: RawSpan, at offset: Int, _ order: inout NameOrder
+  ) -> (kind: ChunkKind, length: Int)? {
     guard bytes.byteCount - offset >= ChunkLayout.alignment else { return nil }
     do throws(TraceError) {
       switch bytes.byteArray(offset..<(offset + 4)) {
       case ChunkLayout.token:
         let chunk = try TokenChunk(bytes, at: offset)
-        try chunk.extent.verify(bytes)
+        guard isGood(chunk.extent, bytes) else { return nil }
         add(chunk, bytes)
-        return chunk.extent.chunkLength
+        return (.token, chunk.extent.chunkLength)
       case ChunkLayout.record:
         let chunk = try RecordChunk(bytes, at: offset)
-        try chunk.extent.verify(bytes)
+        guard isGood(chunk.extent, bytes) else { return nil }
         let length = chunk.extent.chunkLength
         entries.append(
           Entry(
             offset: UInt64(offset), chunkLength: UInt64(length), name: order.number(of: chunk.key.name),
             layer: Int32(chunk.key.layer ?? -1), position: UInt32(chunk.key.position)))
         requireToken(for: chunk.key.position, offset: offset)
-        return length
+        return (.record, length)
       case ChunkLayout.index:
         let length = bytes.integer(at: offset + ChunkLayout.bodyLengthField, as: UInt64.self)
         let extent = try ChunkExtent(
           .index, in: bytes, at: offset, headLength: ChunkLayout.indexHead, bodyLength: length)
-        try extent.verify(bytes)
-        return extent.chunkLength
+        return isGood(extent, bytes) ? (.index, extent.chunkLength) : nil
       case ChunkLayout.tail:
-        try ChunkExtent(.tail, in: bytes, at: offset, headLength: ChunkLayout.tailLength, bodyLength: 0).verify(bytes)
-        return ChunkLayout.tailLength
+        let extent = try ChunkExtent(
+          .tail, in: bytes, at: offset, headLength: ChunkLayout.tailLength, bodyLength: 0)
+        return isGood(extent, bytes) ? (.tail, extent.chunkLength) : nil
       default:
         return nil
       }
     } catch { return nil }
+  }
+
+  /// Whether a chunk's checksum is right, as long as finding out is affordable.
+  private mutating func isGood(_ extent: ChunkExtent, _ bytes: RawSpan) -> Bool {
+    guard extent.chunkLength <= searchBudget else { return false }
+    searchedByteCount += extent.chunkLength
+    do throws(TraceError) {
+      try extent.verify(bytes)
+      return true
+    } catch {
+      searchBudget -= extent.chunkLength
+      return false
+    }
   }
 
   /// Puts the entries into the order of execution, and takes doubled records out.
@@ -221,19 +277,5 @@ struct TraceIndex {
       }
     }
     entries.removeLast(entries.count - kept)
-  }
-}
-
-/// Numbers names in the order in which they first occur.
-struct NameOrder {
-  private(set) var names: [TensorName] = []
-  private var numbers: [TensorName: UInt32] = [:]
-
-  mutating func number(of name: TensorName) -> UInt32 {
-    if let number = numbers[name] { return number }
-    let number = UInt32(names.count)
-    numbers[name] = number
-    names.append(name)
-    return number
   }
 }

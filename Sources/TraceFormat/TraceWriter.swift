@@ -1,14 +1,20 @@
 /// Writes a trace: the header at once, then tokens and records as they come, and the index at the end.
 ///
 /// Every chunk is handed to the system before the call returns, so that a process that dies loses nothing it had
-/// recorded. Memory grows by 24 bytes per token and record, for the index.
+/// recorded. Memory grows by 24 bytes per token and record, for the index, and by a set of the positions whose tokens came
+/// before those of earlier positions.
+///
+/// After a call that could not write, the file ends inside a chunk: every later call throws the same error.
 public struct TraceWriter: ~Copyable {
   private let file: OutputFile
   private var offset: Int
   private var names = NameOrder()
   private var index = BlockList<IndexEntry>()
-  private var latestTokenPosition = -1
-  private var earlierTokenPositions: Set<Int> = []
+  /// Every position below has its token.
+  private var firstWithoutToken = 0
+  /// The positions above with a token.
+  private var tokensAhead: Set<Int> = []
+  private var failure: TraceError?
 
   /// Number of records written.
   public private(set) var recordCount = 0
@@ -60,16 +66,12 @@ public struct TraceWriter: ~Copyable {
     head.put(UInt64(text.count), at: ChunkLayout.bodyLengthField)
     let entry = IndexEntry(offset: UInt64(offset), name: ChunkLayout.tokenEntryName, layer: -1, position: place)
     try append(&head, body: text.span.bytes, entry)
-    if position == latestTokenPosition + 1 {
-      latestTokenPosition = position
-    } else {
-      earlierTokenPositions.insert(position)
-    }
+    tokensAhead.insert(position)
+    while tokensAhead.remove(firstWithoutToken) != nil { firstWithoutToken += 1 }
   }
 
-  /// Tokens normally come in order of their positions, so a count is enough; others are kept in a set.
   private func hasToken(_ position: Int) -> Bool {
-    position <= latestTokenPosition || earlierTokenPositions.contains(position)
+    position < firstWithoutToken || tokensAhead.contains(position)
   }
 
   private static func position(_ position: Int) -> UInt32? {
@@ -118,9 +120,13 @@ public struct TraceWriter: ~Copyable {
   }
 
   private mutating func write(_ head: RawSpan, _ body: RawSpan, padding: Int) throws(TraceError) {
+    if let failure { throw failure }
     do {
       try file.write(head, body, Self.zeros.span.bytes.extracting(0..<padding))
-    } catch { throw .file(error) }
+    } catch {
+      failure = .file(error)
+      throw .file(error)
+    }
     offset += head.byteCount + body.byteCount + padding
   }
 
@@ -177,21 +183,5 @@ public struct TraceWriter: ~Copyable {
       bytes += littleEndianBytes(UInt32(0))
     }
     return bytes
-  }
-}
-
-/// A list that grows by blocks, so that growing never copies what it holds.
-private struct BlockList<Element> {
-  private(set) var blocks: [[Element]] = []
-  private(set) var count = 0
-  private let blockCapacity = 4096
-
-  mutating func append(_ element: Element) {
-    if count % blockCapacity == 0 {
-      blocks.append([])
-      blocks[blocks.count - 1].reserveCapacity(blockCapacity)
-    }
-    blocks[blocks.count - 1].append(element)
-    count += 1
   }
 }

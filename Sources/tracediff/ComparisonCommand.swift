@@ -22,6 +22,11 @@ enum ComparisonCommand {
   private static func compare(
     _ paths: (expected: String, actual: String), _ options: ComparisonOptions, tolerance: Tolerance
   ) throws -> ExitStatus {
+    if let jsonPath = options.jsonPath {
+      try Tool.requireApart(
+        outputs: [jsonPath], inputs: [paths.expected, paths.actual] + (options.oraclePath.map { [$0] } ?? []))
+    }
+    let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
     var problems: [Verdict.Problem] = []
     var first = open(paths.expected, .expected, &problems)
     var second = open(paths.actual, .actual, &problems)
@@ -34,26 +39,56 @@ enum ComparisonCommand {
     let verdict = comparison.compare(&expected, &actual) { finding in
       if (divergences?.count ?? Int.max) < Listing<Finding>.capacity { divergences?.append(finding) }
     }
-    if let pattern = verdict.unusedPatterns.first {
-      throw UsageError("option '--only': no tensor of either trace matches '\(pattern.text)'")
+    let unused = [
+      ("--only", verdict.unusedPatterns), ("--rtol", verdict.unusedRtolPatterns),
+      ("--atol", verdict.unusedAtolPatterns),
+    ]
+    for (option, patterns) in unused {
+      guard let pattern = patterns.first else { continue }
+      throw UsageError("option '\(option)': no tensor of either trace matches '\(pattern.text)'")
     }
 
-    if options.jsonPath != "-" { try printReport(verdict, paths, options, comparison) }
+    let oracle = try options.oraclePath.map { try judge(paths, oraclePath: $0, options) }
+    if !isQuiet { try printReport(verdict, oracle, paths, options, comparison) }
     if let jsonPath = options.jsonPath {
       let document = VerdictDocument(
-        verdict, expectedPath: paths.expected, actualPath: paths.actual, divergences: divergences)
+        verdict, expectedPath: paths.expected, actualPath: paths.actual, divergences: divergences, oracle: oracle)
       try Tool.write(Array(document.text.utf8), to: jsonPath)
     }
     if verdict.exitStatus == ExitStatus.trouble.rawValue { Tool.diagnose(Program.name, verdict.headline) }
     return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble
   }
 
+  /// Judges both traces by a third.
+  private static func judge(
+    _ paths: (expected: String, actual: String), oraclePath: String, _ options: ComparisonOptions
+  ) throws(ToolError) -> OracleComparison {
+    let oracle = try openTrace(oraclePath)
+    guard oracle.isComplete, oracle.problems.isEmpty else {
+      throw .failed(
+        "\(oraclePath): the oracle is cut short or damaged: \(oracle.problems.first?.description ?? "no tail")")
+    }
+    var expected = try openTrace(paths.expected)
+    let actual = try openTrace(paths.actual)
+    let headers = HeaderComparison(expected: expected.header, actual: oracle.header)
+    if let conflict = headers.conflicts.first {
+      throw .failed("\(oraclePath): the oracle was made from another model: \(conflict)")
+    }
+    do throws(TraceError) {
+      return try OracleComparison(&expected, actual, oracle: oracle, filter: options.filter)
+    } catch {
+      throw .failed("cannot judge by the oracle: \(error)")
+    }
+  }
+
   private static func printReport(
-    _ verdict: Verdict, _ paths: (expected: String, actual: String), _ options: ComparisonOptions,
+    _ verdict: Verdict, _ oracle: OracleComparison?, _ paths: (expected: String, actual: String),
+    _ options: ComparisonOptions,
     _ comparison: Comparison
   ) throws {
     let output = OutputWriter.standardOutput()
     output.write(Report(verdict, expectedPath: paths.expected, actualPath: paths.actual).text)
+    if let oracle { output.write("\n\(oracle.text)") }
     if options.listsAll, verdict.divergentRecords > 0 {
       output.line("\nAll records beyond tolerance: \(verdict.divergentRecords)")
       // They are found again in a second pass, so that a list of any length needs no memory.
@@ -91,10 +126,5 @@ enum ComparisonCommand {
 
 /// Opens a trace; what goes wrong names the file.
 func openTrace(_ path: String) throws(ToolError) -> TraceFile {
-  do {
-    return try TraceFile(path: path)
-  } catch {
-    if case .file(let error) = error { throw .failed(error.description) }
-    throw .failed("\(path): \(error)")
-  }
+  try Tool.naming(path) { () throws(TraceError) in try TraceFile(path: path) }
 }

@@ -13,6 +13,7 @@ struct ComparisonOptions {
   var filter = RecordFilter()
   var comparesCommonOnly = false
   var listsAll = false
+  var oraclePath: String?
   var jsonPath: String?
 
   /// The tolerance that the options make together.
@@ -33,7 +34,11 @@ extension ComparisonOptions {
   static var command: Command<Self> {
     Command(
       name: Program.name,
-      usage: ["EXPECTED ACTUAL [options]", "inspect TRACE [options]      (see tracediff inspect --help)"],
+      usage: [
+        "EXPECTED ACTUAL [options]",
+        "explain TRACE --model CHECKPOINT [options]      (see tracediff explain --help)",
+        "inspect TRACE [options]                         (see tracediff inspect --help)",
+      ],
       summary: "Compares two traces record by record and names, in the order of execution, the first tensor and "
         + "position that differ and the first that are beyond tolerance.",
       groups: [toleranceGroup, selectionGroup, outputGroup],
@@ -42,8 +47,7 @@ extension ComparisonOptions {
         "    \(Tolerance.inequality)",
         "where rms is the root mean square of the expected tensor. NaN passes only against NaN, infinity only against "
           + "the same infinity. Different dtypes are compared in float64.",
-        "SITES is a comma-separated list of sites (q.rope), buffers (q) and globs (*.rope). Ranges include both ends: "
-          + "A..B, A, A.. or ..B.",
+        Option<Self>.selectionDetails,
         "Exit status: 0 identical or within tolerance, 1 diverged, 2 incomparable or trouble.",
       ])
   }
@@ -70,8 +74,8 @@ extension ComparisonOptions {
         Option(
           "ulp", value: "N",
           help:
-            "Also accept what is at most N representable numbers away. Without --rtol and --atol these are 0, so that "
-            + "the distance alone decides.",
+            "Also accept what is at most N representable numbers away. Of --rtol and --atol, what is not given for all "
+            + "sites is then 0 for the others, so that the distance alone decides there.",
           effect: { target, value throws(UsageError) in target.ulp = try value.integer(in: 0...Int.max) }),
         Option(
           "exact", help: "Accept equal bits only.", effect: { $0.isExact = true }),
@@ -81,20 +85,14 @@ extension ComparisonOptions {
   private static var selectionGroup: OptionGroup<Self> {
     OptionGroup(
       "What to compare",
-      [
-        Option(
-          "only", value: "SITES", help: "Compare these sites alone.",
-          effect: { target, value throws(UsageError) in target.filter.names = try value.patterns() }),
-        Option(
-          "layers", value: "A..B", help: "Compare these layers alone, without the sites outside the layers.",
-          effect: { target, value throws(UsageError) in target.filter.layers = try value.range() }),
-        Option(
-          "positions", value: "A..B", help: "Compare these positions alone.",
-          effect: { target, value throws(UsageError) in target.filter.positions = try value.range() }),
-        Option(
-          "common", help: "Compare what both traces have, and say what was left out.",
-          effect: { $0.comparesCommonOnly = true }),
-      ])
+      Option.selection(
+        \.filter, only: "Compare these sites alone.",
+        layers: "Compare these layers alone, without the sites outside the layers.",
+        positions: "Compare these positions alone.") + [
+          Option(
+            "common", help: "Compare what both traces have, and say what was left out.",
+            effect: { $0.comparesCommonOnly = true })
+        ])
   }
 
   private static var outputGroup: OptionGroup<Self> {
@@ -102,6 +100,12 @@ extension ComparisonOptions {
       "Output",
       [
         Option("all", help: "List every record beyond tolerance.", effect: { $0.listsAll = true }),
+        Option(
+          "oracle", value: "TRACE",
+          help:
+            "A trace of the same run in float64 (tracedump --precision f64): also say how far each of the two lies from "
+            + "it, per site and layer. The verdict stays the tolerance's.",
+          effect: { target, value throws(UsageError) in target.oraclePath = try value.path() }),
         Option(
           "json", value: "FILE|-", help: "Write the verdict as JSON; with -, standard output is that one object alone.",
           effect: { target, value throws(UsageError) in target.jsonPath = try value.path() }),
@@ -119,6 +123,11 @@ extension ComparisonOptions {
     guard let parsed = OptionValue.decimal(String(number)), parsed >= 0 else { throw value.invalid(expected) }
     guard let equals else { return limit = parsed }
     guard let patterns = NamePattern.list(parsing: String(text[..<equals])) else { throw value.invalid(expected) }
+    if let limit = patterns.first(where: { OptionValue.decimal($0.text) != nil }) {
+      throw UsageError(
+        "option '\(value.option)': '\(limit.text)' among the sites is a number; give the option once for all sites and "
+          + "once for some: \(value.option) \(limit.text) \(value.option) SITES=NUMBER")
+    }
     overrides += patterns.map { Tolerance.Override($0, parsed) }
   }
 }

@@ -18,30 +18,26 @@ struct Contents {
   }
 
   private(set) var entries: [TensorName: Entry] = [:]
-  private(set) var damaged = Listing<String>()
-  private(set) var recordCount = 0
 
   /// Reads every record of a trace. Memory grows with the number of names alone.
-  init(_ trace: inout TraceFile) {
+  ///
+  /// - Parameter problems: gets a line for every record that is damaged.
+  init(_ trace: inout TraceFile, _ problems: inout Listing<String>) {
     while let key = trace.next() {
       do throws(TraceError) {
         try trace.withRecord(key) { record in add(record) }
       } catch {
-        damaged.append("\(key): \(error)")
+        problems.append("\(key): \(error)")
       }
     }
   }
 
   private mutating func add(_ record: RecordView) {
     let key = record.key
-    recordCount += 1
     var entry = entries[key.name] ?? Entry(name: key.name, positions: key.position...key.position)
     entry.records += 1
-    entry.positions =
-      min(entry.positions.lowerBound, key.position)...max(entry.positions.upperBound, key.position)
-    if let layer = key.layer {
-      entry.layers = entry.layers.map { min($0.lowerBound, layer)...max($0.upperBound, layer) } ?? layer...layer
-    }
+    entry.positions = entry.positions.extended(to: key.position)
+    if let layer = key.layer { entry.layers = entry.layers?.extended(to: layer) ?? layer...layer }
     let dimensions = record.shape.dimensions
     if let smallest = entry.smallest, let greatest = entry.greatest {
       entry.hasMixedRank = entry.hasMixedRank || smallest.count != dimensions.count
@@ -76,9 +72,4 @@ extension Contents.Entry {
 
   /// As `float32`.
   var dtype: String { types.map(\.name).sorted().joined(separator: "/") }
-}
-
-/// As `3` or `0..11`.
-func rangeText(_ range: ClosedRange<Int>) -> String {
-  range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)..\(range.upperBound)"
 }

@@ -12,12 +12,17 @@ enum ExplanationCommand {
     switch try command.parse(arguments, into: &options) {
     case .help: return try Tool.print(command.help)
     case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
+    case .run where options.listsCauses: return try Tool.print(CauseListing.text)
     case .run(let operands):
       guard operands.count == 1 else {
         throw UsageError("one trace is needed, not \(operands.count); see tracediff explain --help")
       }
       guard let modelPath = options.modelPath else {
         throw UsageError("the trace's checkpoint is needed: --model CHECKPOINT; see tracediff explain --help")
+      }
+      if let jsonPath = options.jsonPath {
+        let inputs = [operands[0].path, modelPath] + (options.expectedPath.map { [$0] } ?? [])
+        try Tool.requireApart(outputs: [jsonPath], inputs: inputs)
       }
       do {
         return try explain(operands[0].path, modelPath, options)
@@ -45,7 +50,8 @@ enum ExplanationCommand {
     let progress = ProgressLine()
     let explanation = explainer.explain { progress.show($0, of: $1) }
     progress.clear()
-    if options.jsonPath != "-" {
+    let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
+    if !isQuiet {
       let output = OutputWriter.standardOutput()
       output.write(ExplanationReport(explanation, path: path, modelPath: modelPath).text)
       try output.finish()
@@ -61,12 +67,7 @@ enum ExplanationCommand {
 
 /// Opens a checkpoint; what goes wrong names the file.
 func openModel(_ path: String) throws(ToolError) -> Checkpoint {
-  do {
-    return try Checkpoint(path: path)
-  } catch {
-    if case .file(let error) = error { throw .failed(error.description) }
-    throw .failed("\(path): \(error)")
-  }
+  try Tool.naming(path) { () throws(CheckpointError) in try Checkpoint(path: path) }
 }
 
 /// A line on a terminal's standard error that says how far a long run is.

@@ -5,13 +5,14 @@ struct ExplanationOptions {
   var modelPath: String?
   var expectedPath: String?
   var jsonPath: String?
+  var listsCauses = false
 }
 
 extension ExplanationOptions {
   static var command: Command<Self> {
     Command(
       name: "\(Program.name) explain",
-      usage: ["TRACE --model CHECKPOINT [options]"],
+      usage: ["TRACE --model CHECKPOINT [options]", "--list-causes"],
       summary:
         "Says of every recorded operation whether floating-point rounding explains its result, and of what it does not "
         + "explain where it is, how far it spreads, and which mistake reproduces it. No reference trace and no tolerance "
@@ -36,7 +37,10 @@ extension ExplanationOptions {
             Option(
               "json", value: "FILE|-",
               help: "Write the verdict as JSON; with -, standard output is that one object alone.",
-              effect: { target, value throws(UsageError) in target.jsonPath = try value.path() })
+              effect: { target, value throws(UsageError) in target.jsonPath = try value.path() }),
+            Option(
+              "list-causes", help: "Print the mistakes that are recognised, and stop.",
+              effect: { $0.listsCauses = true }),
           ]),
       ],
       details: [

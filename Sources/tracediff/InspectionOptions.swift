@@ -22,8 +22,7 @@ extension InspectionOptions {
         + "statistics and counts of NaN and infinity.",
       groups: [selectionGroup, outputGroup],
       details: [
-        "SITES is a comma-separated list of sites (q.rope), buffers (q) and globs (*.rope). Ranges include both ends: "
-          + "A..B, A, A.. or ..B.",
+        Option<Self>.selectionDetails,
         "Exit status: 0 if the trace is whole, 2 if it is cut short, damaged or unreadable.",
       ])
   }
@@ -31,21 +30,10 @@ extension InspectionOptions {
   private static var selectionGroup: OptionGroup<Self> {
     OptionGroup(
       "What to print",
-      [
-        Option(
-          "only", value: "SITES", help: "Print these sites.",
-          effect: { target, value throws(UsageError) in target.add(try value.patterns()) }),
-        Option(
-          "site", value: "S", help: "Print this site; may be given several times.",
-          effect: { target, value throws(UsageError) in target.add(try value.patterns()) }),
-        Option(
-          "layer", value: "L", help: "Print this layer, or a range of layers.",
-          effect: { target, value throws(UsageError) in target.filter.layers = try value.range() }),
-        Option(
-          "position", value: "P", help: "Print this position, or a range of positions.",
-          effect: { target, value throws(UsageError) in target.filter.positions = try value.range() }),
-        Option("tokens", help: "List every position's token and its text.", effect: { $0.listsTokens = true }),
-      ])
+      Option.selection(
+        \.filter, only: "Print these sites.", layers: "Print these layers.", positions: "Print these positions.") + [
+          Option("tokens", help: "List every position's token and its text.", effect: { $0.listsTokens = true })
+        ])
   }
 
   private static var outputGroup: OptionGroup<Self> {
@@ -53,13 +41,14 @@ extension InspectionOptions {
       "Output",
       [
         Option(
-          "full", help: "Cut nothing: every tensor and every element, in digits that read back as the same number.",
+          "full",
+          help:
+            "Cut nothing: every tensor and every element, in digits that read back as the same number. JSON still holds "
+            + "at most 100 tensors beside their count.",
           effect: { $0.isFull = true }),
         Option(
           "json", value: "FILE|-", help: "Write the same as JSON; with -, standard output is that one object alone.",
           effect: { target, value throws(UsageError) in target.jsonPath = try value.path() }),
       ])
   }
-
-  private mutating func add(_ patterns: [NamePattern]) { filter.names = (filter.names ?? []) + patterns }
 }

@@ -19,13 +19,14 @@ struct TensorPrinter {
     self.output = output
   }
 
-  /// Prints every tensor that a filter wants, or the first 20 and how many there are more.
+  /// Prints every tensor that a filter wants, or the first 20 and how many there are more. A document holds the first 20,
+  /// or 100 where all are asked for.
   ///
   /// - Returns: the same for JSON, if it was asked for.
   func print(
-    _ trace: inout TraceFile, _ filter: RecordFilter, _ problems: inout [String]
+    _ trace: inout TraceFile, _ filter: RecordFilter, _ problems: inout Listing<String>
   ) -> [(String, JSONValue)] {
-    let limit = isFull ? Int.max : Inspection.tensorLimit
+    let limit = isFull ? Int.max : Inspection.listingLimit
     var tensors: [JSONValue] = []
     var count = 0
     while let key = trace.next() {
@@ -40,7 +41,7 @@ struct TensorPrinter {
             if count > 1 { output.line() }
             printText(record, statistics, token, output)
           }
-          if collectsJSON { tensors.append(value(record, statistics)) }
+          if collectsJSON, tensors.count < Inspection.documentLimit { tensors.append(value(record, statistics)) }
         }
       } catch {
         problems.append("\(key): \(error)")
@@ -55,15 +56,13 @@ struct TensorPrinter {
   ) {
     let meaning = record.key.name.site.map { ", \($0.meaning)" } ?? ""
     output.line("\(record.key): \(record.shape) \(record.elementType.name)\(meaning)")
-    if let token {
-      output.line("  token \(token.id)" + (token.text.map { " \"\(visibleText($0, quoted: true))\"" } ?? ""))
-    }
+    if let token { output.line("  token \(token)") }
     output.line("  \(statistics.text)")
     for line in TensorText(headSize: headSize, isFull: isFull).lines(record) { output.line(line) }
   }
 
   private func value(_ record: RecordView, _ statistics: TensorStatistics) -> JSONValue {
-    let shown = isFull ? record.elementCount : min(record.elementCount, 100)
+    let shown = isFull ? record.elementCount : min(record.elementCount, Inspection.documentLimit)
     var values: [JSONValue] = []
     for index in 0..<shown { values.append(.number(record.element(index))) }
     return .object([

@@ -41,16 +41,28 @@ struct TensorText {
 
   private func row(_ record: RecordView, _ name: String, from start: Int, count: Int) -> [String] {
     let shown = isFull ? count : min(count, Self.elementLimit)
-    let margin = name.isEmpty ? 2 : 12
+    // Every line begins with the index of its first element.
+    let last = record.shape.coordinates(of: max(0, record.elementCount - 1))
+    let indexWidth = Self.index(last).count
+    let nameWidth = name.isEmpty ? 0 : 10
+    let margin = 2 + nameWidth + indexWidth
     let perLine = max(1, (Self.lineWidth - margin) / Self.columnWidth)
     var lines: [String] = []
     for first in stride(from: 0, to: shown, by: perLine) {
       let texts = (first..<min(first + perLine, shown)).map { padded(value(record, start + $0), to: Self.columnWidth) }
-      let label = first == 0 && !name.isEmpty ? "  \(name)" : ""
-      lines.append(label + String(repeating: " ", count: max(0, margin - label.count)) + texts.joined())
+      let label = "  " + (first == 0 ? name : "")
+      let index = Self.index(record.shape.coordinates(of: start + first))
+      let gap = String(repeating: " ", count: max(1, 2 + nameWidth - label.count))
+      let rest = String(repeating: " ", count: max(0, indexWidth - index.count))
+      lines.append((name.isEmpty ? "  " : label + gap) + index + rest + texts.joined())
     }
     if shown < count { lines[lines.count - 1] += "  ... \(count - shown) more" }
     return lines
+  }
+
+  /// As `[1, 20]`.
+  private static func index(_ coordinates: [Int]) -> String {
+    "[" + coordinates.map(String.init).joined(separator: ", ") + "]"
   }
 
   private func value(_ record: RecordView, _ index: Int) -> String {

@@ -5,19 +5,27 @@ set -eu
 seconds=${FUZZ_SECONDS:-60}
 folder=build/fuzz
 export FUZZ=1 SWIFT_BACKTRACE=enable=no
-case $(uname -s) in
-  Darwin)
-    echo 'fuzz: Xcode has no libFuzzer for Swift; use a toolchain from swift.org' >&2
-    ;;
-esac
+system=$(uname -s)
+if [ "$system" = Darwin ]; then
+  echo 'fuzz: Xcode has no libFuzzer for Swift; use a toolchain from swift.org' >&2
+fi
 mkdir -p "$folder"
+
+# Links a reader's library whole into a program; libFuzzer brings its main function.
+link() {
+  if [ "$system" = Darwin ]; then
+    swiftc -sanitize=fuzzer -o "$2" -Xlinker -force_load -Xlinker "$1"
+  else
+    swiftc -sanitize=fuzzer -o "$2" -Xlinker --whole-archive "$1" -Xlinker --no-whole-archive
+  fi
+}
+
 for reader in Checkpoint Tokenizer Trace; do
   name=Fuzz$reader
   swift build -c release --scratch-path "$folder/swift" --product "$name" \
     -Xswiftc -sanitize=fuzzer -Xswiftc -parse-as-library >"$folder/build.log" 2>&1 || { cat "$folder/build.log" >&2; exit 1; }
   library=$(find "$folder/swift/release/" -name "lib$name.a" | head -n 1)
-  swiftc -sanitize=fuzzer -o "$folder/$name" -Xlinker --whole-archive "$library" \
-    -Xlinker --no-whole-archive 2>"$folder/link.log" || { cat "$folder/link.log" >&2; exit 1; }
+  link "$library" "$folder/$name" 2>"$folder/link.log" || { cat "$folder/link.log" >&2; exit 1; }
   lower=$(echo "$reader" | tr '[:upper:]' '[:lower:]')
   mkdir -p "$folder/corpus/$lower"
   status=0

@@ -271,7 +271,8 @@ private func shapes() throws -> [Configuration] {
 
     let missing = folder.appendingPathComponent("missing/model.bin").path
     #expect(
-      throws: SynthesisError.file(FileError("write", missing + ".partial", reason: "No such file or directory"))
+      throws: SynthesisError.file(
+        FileError("write", missing + ".partial", reason: "No such file or directory", isMissing: true))
     ) { try model.write(to: missing) }
   }
 }

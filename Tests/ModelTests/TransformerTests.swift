@@ -65,14 +65,58 @@ import TraceFormat
     return checkpoint.version
   }
 
-  @Test(
-    arguments: [
-      (0, 0), (0, -1), (0, Int32.max), (4, 0), (8, -3), (8, Int32.max), (12, 0), (12, 7), (16, 3), (16, 0), (20, 0),
-      (20, .min), (24, 0), (24, -1), (24, Int32.max),
-    ] as [(Int, Int32)])
-  func badSizesAreRefused(offset: Int, value: Int32) throws {
+  /// A size that is changed in a file of the grouped model: 48 wide, hidden_dim 101, 3 layers, 6 heads on 2, 320 tokens.
+  struct BadSize: CustomTestStringConvertible, Sendable {
+    var offset: Int
+    var value: Int32
+    var expected: CheckpointError
+    var testDescription: String { "\(value) at \(offset)" }
+
+    init(_ offset: Int, _ value: Int32, _ expected: CheckpointError) {
+      self.offset = offset
+      self.value = value
+      self.expected = expected
+    }
+
+    init(_ offset: Int, _ value: Int32, _ error: ConfigurationError) {
+      self.init(offset, value, .invalidConfiguration(offset: 0, error))
+    }
+  }
+
+  static let badSizes = [
+    BadSize(0, 0, .sizeOutOfRange(name: "dim", found: 0)), BadSize(0, -1, .sizeOutOfRange(name: "dim", found: -1)),
+    BadSize(0, .max, .headsDoNotDivideDim(headCount: 6, dim: 2_147_483_647)),
+    BadSize(0, 50, .headsDoNotDivideDim(headCount: 6, dim: 50)),
+    BadSize(4, 0, .sizeOutOfRange(name: "hidden_dim", found: 0)),
+    BadSize(8, -3, .sizeOutOfRange(name: "n_layers", found: -3)),
+    BadSize(8, .max, .tooShort(part: "rms_att_weight", offset: 61468, needed: 412_316_860_224, available: 253_696)),
+    BadSize(12, 0, .sizeOutOfRange(name: "n_heads", found: 0)),
+    BadSize(12, 7, .headsDoNotDivideDim(headCount: 7, dim: 48)), BadSize(12, 16, .oddHeadSize(3)),
+    BadSize(12, 3, .keyValueHeadsDoNotDivideHeads(keyValueHeadCount: 2, headCount: 3)),
+    BadSize(16, 0, .sizeOutOfRange(name: "n_kv_heads", found: 0)),
+    BadSize(16, 4, .keyValueHeadsDoNotDivideHeads(keyValueHeadCount: 4, headCount: 6)),
+    BadSize(16, 12, .keyValueHeadsDoNotDivideHeads(keyValueHeadCount: 12, headCount: 6)),
+    BadSize(20, 0, .sizeOutOfRange(name: "vocab_size", found: 0)),
+    BadSize(20, .min, .sizeOutOfRange(name: "vocab_size", found: 2_147_483_648)),
+    BadSize(24, 0, .sizeOutOfRange(name: "seq_len", found: 0)),
+    BadSize(24, -1, .sizeOutOfRange(name: "seq_len", found: -1)),
+    BadSize(24, .max, .tooShort(part: "unused RoPE tables", offset: 311_068, needed: nil, available: 4096)),
+  ]
+
+  @Test(arguments: badSizes)
+  func badSizesAreRefused(test: BadSize) throws {
     var bytes = try TestModel.grouped.bytes(.legacy)
-    for index in 0..<4 { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> Int32(8 * index)) }
-    #expect(throws: CheckpointError.self) { try version(of: bytes) }
+    for index in 0..<4 { bytes[test.offset + index] = UInt8(truncatingIfNeeded: test.value >> Int32(8 * index)) }
+    #expect(throws: test.expected) { try version(of: bytes) }
+  }
+
+  /// Three key and value heads are as good as two for six heads: then the matrices are larger than the file's, and that is
+  /// another error.
+  @Test func threeKeyValueHeadsDivideSix() throws {
+    var bytes = try TestModel.grouped.bytes(.legacy)
+    bytes[16] = 3
+    #expect(throws: CheckpointError.tooShort(part: "w3", offset: 261_916, needed: 58_176, available: 53_248)) {
+      try version(of: bytes)
+    }
   }
 }

@@ -1,4 +1,7 @@
-"""Tests of reference/examples/port.py: `python3 -m unittest discover Tests/Python`."""
+"""Tests of the examples, reference/examples/port.py and port.c: `python3 -m unittest discover Tests/Python`.
+
+LLAMA2_BIN names the folder of the programs, LLAMA2_BUILD that of port-example, which is port.c (`make test-programs`).
+"""
 
 import json
 import math
@@ -20,6 +23,8 @@ import tracefile  # noqa: E402
 
 MODELS = os.environ.get("LLAMA2_MODELS", os.path.join(ROOT, os.pardir, "shared", "models"))
 UPSTREAM = os.environ.get("LLAMA2_UPSTREAM", os.path.join(ROOT, os.pardir, "shared", "upstream"))
+PROGRAMS = os.environ.get("LLAMA2_BIN", os.path.join(ROOT, "bin"))
+C_PORT = os.path.join(os.environ.get("LLAMA2_BUILD", os.path.join(ROOT, "build")), "port-example")
 PORT = os.path.join(ROOT, "reference", "examples", "port.py")
 SITES = [site for site in tracefile.SITES if not site.startswith(("xq.", "xs.", "hq.", "hs."))]
 
@@ -211,11 +216,97 @@ class SyntheticModelTests(TestCase):
         os.unlink(self.path)
         for arguments in ((), (path,), (path, self.path), (path, self.path, "x"), (path, self.path, "11"),
                           (path, self.path, "-1"), (path, self.path, *"123456789"), (path + "x", self.path, "1"),
-                          (PORT, self.path, "1")):
+                          (PORT, self.path, "1"), (path, path, "1")):
             result = run(*arguments)
             self.assertEqual((result.returncode, result.stdout), (2, ""), arguments)
             self.assertRegex(result.stderr, r"\Aport\.py: .*\n\Z")
             self.assertFalse(os.path.exists(self.path))
+
+
+class ReferenceTests(TestCase):
+    """Both examples against llama2-reference, on models of llama2-synthesize."""
+
+    #         preset and sizes, and tokens
+    MODELS = (
+        (["tiny"], [1, 17, 203, 45, 99, 120, 31, 260, 1, 17, 0, 319]),
+        (["tiny", "--heads", "4", "--kv-heads", "1", "--dim", "24", "--hidden-dim", "7", "--layers", "2", "--vocab", "261",
+          "--seq-len", "5", "--classifier", "shared"], [1, 260, 7, 7, 100]),
+        (["tiny", "--heads", "8", "--kv-heads", "8", "--dim", "16", "--layers", "1", "--seq-len", "40"], list(range(1, 41))),
+    )
+
+    def setUp(self):
+        super().setUp()
+        for program in ("llama2-reference", "llama2-synthesize"):
+            if not os.path.exists(os.path.join(PROGRAMS, program)):
+                self.skipTest("no %s in LLAMA2_BIN (%s)" % (program, PROGRAMS))
+
+    def reference(self, sizes, tokens):
+        """The path of a checkpoint, and what llama2-reference records of it."""
+        model, path = os.path.join(self.folder, "model.bin"), os.path.join(self.folder, "reference.trace")
+        for command in (["llama2-synthesize", *sizes, "-o", model, "--tokenizer", "none"],
+                        ["llama2-reference", model, "--tokens", ",".join(map(str, tokens)), "-o", path]):
+            subprocess.run([os.path.join(PROGRAMS, command[0]), *command[1:]], check=True, capture_output=True)
+        return model, tracefile.read_trace(path)
+
+    def test_port_in_c_records_the_same_bits(self):
+        if not os.path.exists(C_PORT):
+            self.skipTest("no port-example in LLAMA2_BUILD: run make test-programs")
+        for sizes, tokens in self.MODELS:
+            model, expected = self.reference(sizes, tokens)
+            subprocess.run([C_PORT, model, self.path, *map(str, tokens)], check=True)
+            found = tracefile.read_trace(self.path)
+            self.assertEqual((found.problems, found.tokens), ([], tokens))
+            self.assertEqual(list(found.records), list(expected.records), "the same records in the same order")
+            for key, array in expected.records.items():
+                self.assertEqual((found.records[key].shape, found.records[key].dtype), (array.shape, array.dtype), key)
+                self.assertEqual(found.records[key].tobytes(), array.tobytes(), key)
+            known = dict(expected.header, producer="port 1.0")
+            self.assertEqual({name: known[name] for name in found.header}, found.header)
+            self.assertIn("checkpoint_fingerprint", found.header)
+
+    def test_port_in_python_records_the_same_within_rounding(self):
+        for sizes, tokens in self.MODELS:
+            model, expected = self.reference(sizes, tokens)
+            found = self.run_port(model, tokens)
+            self.assertEqual(list(found.records), list(expected.records), "the same records in the same order")
+            worst, where = worst_difference(found.records, lambda *key: expected.records[key])
+            dim, hidden_dim, layers = (found.header[name] for name in ("dim", "hidden_dim", "n_layers"))
+            self.assertLessEqual(worst, bound(dim, hidden_dim, layers, dim // found.header["n_heads"]), where)
+
+    def test_what_port_in_c_refuses(self):
+        if not os.path.exists(C_PORT):
+            self.skipTest("no port-example in LLAMA2_BUILD: run make test-programs")
+        sizes, _ = self.MODELS[1]
+        model, _ = self.reference(sizes, [1])
+        for version in "12":
+            subprocess.run([os.path.join(PROGRAMS, "llama2-synthesize"), "tiny", "--version", version, "--tokenizer", "none",
+                            "-o", model + version], check=True, capture_output=True)
+        with open(model, "rb") as file:
+            data = file.read()
+        with open(model + "cut", "wb") as file:
+            file.write(data[:-1])
+        with open(model + "short", "wb") as file:
+            file.write(data[:20])
+        os.unlink(os.path.join(self.folder, "reference.trace"))
+        left = sorted(os.listdir(self.folder))
+        for arguments, message in (
+            ((), "usage: port CHECKPOINT TRACE TOKEN..."), ((model, self.path), "usage"),
+            ((model, self.path, "x"), "x: not a token"), ((model, self.path, ""), "not a token"),
+            ((model, self.path, "1x"), "1x: not a token"), ((model, self.path, "1", "-1"), "-1: not a token"),
+            ((model, self.path, "261"), "261: not a token"), ((model, self.path, "9" * 40), "9: not a token"),
+            ((model, self.path, *"123456"), "more tokens than the model has positions: 6"),
+            ((model + "1", self.path, "1"), "model.bin1: this port reads version 0 checkpoints alone"),
+            ((model + "2", self.path, "1"), "model.bin2: this port reads version 0 checkpoints alone"),
+            ((model + "cut", self.path, "1"), "offset %d: expected a file of %d bytes" % (len(data) - 1, len(data))),
+            ((model + "short", self.path, "1"), "too short"), ((model + "x", self.path, "1"), "No such file"),
+            ((model, model, "1"), "the trace would replace the checkpoint"),
+            ((model, os.path.join(self.folder, "none", "a"), "1"), "none/a.partial: No such file"),
+        ):
+            result = subprocess.run([C_PORT, *arguments], capture_output=True, encoding="utf-8")
+            self.assertEqual((result.returncode, result.stdout), (2, ""), arguments)
+            self.assertRegex(result.stderr, r"\Aport: [^\n]*\n\Z")
+            self.assertIn(message, result.stderr)
+            self.assertEqual(sorted(os.listdir(self.folder)), left, arguments)
 
 
 class UpstreamTests(TestCase):

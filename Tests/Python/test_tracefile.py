@@ -145,7 +145,7 @@ def small_trace():
     """Arguments of write_trace for a trace with every kind of chunk, small enough to damage it everywhere."""
     header = {"producer": "test 1", "dim": 2, "rope_base": 1e4, "prompt": "ab"}
     tokens = [Token(1, b"\n<s>\n"), Token(7)]
-    records = {("x.embed", None, 0): np.array([1, -2.5], np.float32), ("q.rope", 0, 1): np.array([[3], [4]], np.int8),
+    records = {("x.embed", None, 0): np.array([1, -2.5], np.float32), ("q.half", 0, 1): np.array([[3], [4]], np.int8),
                ("x.embed", None, 1): bfloat16([0.5, 3.0])}
     return header, tokens, records
 
@@ -347,7 +347,6 @@ class ChunkErrorTests(TestCase):
             self.assert_refused(header_chunk() + chunk, message, offset)
             entries = [(128, 0xFFFFFFFF, -1, 0)]
             self.assert_refused(trace_bytes([chunk], names=(), entries=entries), message, offset)
-        self.assert_refused(trace_bytes([token_chunk(), token_chunk()], names=()), "the token of position 0", 192)
 
     def test_records(self):
         for chunk, message, offset in (
@@ -382,9 +381,29 @@ class ChunkErrorTests(TestCase):
         self.assert_refused(trace_bytes([record_chunk()]), none, 128)
         self.assert_refused(trace_bytes([record_chunk(), token_chunk()]), none, 128)
         self.assert_refused(trace_bytes([token_chunk(1), record_chunk()]), "token of position 0", 192)
-        self.assert_refused(trace_bytes([token_chunk(), record_chunk(), record_chunk()]), "x.embed, position 0", 320)
         far = record_chunk(position=(1 << 31) - 1)
         self.assert_refused(trace_bytes([token_chunk(), far]), "token of position 2147483647", 192)
+
+    def test_the_first_of_two_copies_counts(self):
+        first, second = np.float32([1, 2]), np.float32([3, 4])
+        whole = trace_bytes([token_chunk(0, 7), token_chunk(0, 8), record_chunk(payload=first.tobytes()),
+                             record_chunk(payload=second.tobytes())])
+        for data in (whole, whole[:-64]):
+            trace = self.read(data)
+            self.assertEqual(trace.problems[:2], [
+                "the token of position 0 is there a second time at offset 192; the first one is used",
+                "x.embed, position 0 is there a second time at offset 384; the first one is used"])
+            self.assertEqual((trace.tokens, trace.complete), ([7], False))
+            self.assertEqual(trace.records["x.embed", None, 0].tolist(), [1, 2])
+        program = os.path.join(PROGRAMS, "tracediff")
+        if os.path.exists(program):
+            self.read(whole)  # writes the file
+            path = os.path.join(self.folder, "read.trace")
+            result = subprocess.run([program, "inspect", path, "--site", "x.embed", "--position", "0"],
+                                    capture_output=True, encoding="utf-8")
+            self.assertIn("x.embed, position 0 is recorded twice, at offsets 256 and 384", result.stderr + result.stdout)
+            self.assertRegex(result.stdout, r"\b1\b")
+            self.assertNotRegex(result.stdout, r"\b3(\.0)?,")
 
     def test_index(self):
         chunks = [token_chunk(), record_chunk()]
@@ -705,6 +724,103 @@ class WriterTests(TestCase):
         self.assertRaisesRegex(TraceError, "earlier write failed", trace.close)
         trace.abandon()
 
+    def test_an_error_names_the_file_and_the_offset(self):
+        try:
+            import resource
+        except ImportError:
+            self.skipTest("needs limits of resources")
+        program = """
+import resource, signal, sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+import tracefile
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
+with tracefile.TraceWriter(sys.argv[2], {"producer": "p"}) as trace:
+    trace.token(0, 1)
+    trace.record("a", 0, 0, np.zeros(100, np.float32))
+    trace.record("a", 1, 0, np.zeros(100, np.float32))
+"""
+        result = subprocess.run([sys.executable, "-c", program, os.path.join(ROOT, "reference"), self.path],
+                                capture_output=True, encoding="utf-8")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("File too large, at offset 1024: %r" % (self.path + ".partial"), result.stderr.splitlines()[-1])
+        self.assertEqual(list(read_trace(self.path + ".partial").records), [("a", 0, 0)])
+        self.assertFalse(os.path.exists(self.path))
+
+    def test_standard_output_and_closed_descriptors(self):
+        header, tokens, records = small_trace()
+        expected = self.write(header, tokens, records)
+        program = """
+import os, sys
+sys.path[:0] = sys.argv[1:3]
+import tracefile
+from test_tracefile import small_trace
+if sys.argv[3] != "-":
+    os.close(1)
+    os.close(2)
+trace = tracefile.TraceWriter(sys.argv[3], small_trace()[0])
+if sys.argv[3] != "-":
+    for file in 1, 2:
+        try:
+            os.write(file, b"noise of a library")
+        except OSError:
+            pass
+trace.abandon()
+tracefile.write_trace(sys.argv[3], *small_trace()) if sys.argv[3] == "-" else None
+"""
+        def run(path):
+            return subprocess.run([sys.executable, "-c", program, os.path.join(ROOT, "reference"),
+                                   os.path.dirname(os.path.abspath(__file__)), path], stdout=subprocess.PIPE, cwd=self.folder)
+        result = run("-")
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(result.stdout, expected[:192] + expected)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "-.partial")))
+        path = os.path.join(self.folder, "closed")
+        run(path)
+        with open(path + ".partial", "rb") as file:
+            self.assertEqual(file.read(), expected[:192])
+
+    def test_what_is_no_array_or_no_dict(self):
+        with self.assertRaisesRegex(TraceError, "shape of a, position 0: expected rows of one length"):
+            self.write(records={("a", None, 0): [[1.0, 2.0], [3.0]]})
+        with TraceWriter(self.path, {"producer": "p"}) as trace:
+            trace.token(0, 1)
+            self.assertRaises(TraceError, trace.record, "a", None, 0, [[1.0], [2.0, 3.0]])
+        for records in ([], 3, [(("a", None, 0), np.zeros(1, np.float32))]):
+            with self.assertRaisesRegex(TraceError, "records: expected a dict"):
+                write_trace(self.path, {"producer": "p"}, [1], records)
+        with self.assertRaisesRegex(TraceError, "tokens: expected a list"):
+            write_trace(self.path, {"producer": "p"}, 1, {})
+
+    def test_sites_have_their_shapes_and_layers(self):
+        sizes = dict(dim=8, hidden_dim=13, n_layers=2, n_heads=4, n_kv_heads=2, vocab_size=11, group_size=4)
+        kinds = {"k": 4, "v": 4, "hb": 13, "hb2": 13, "hq": 13, "xs": 2, "hs": 3, "logits": 11}
+        outside = ("x.embed", "x.final_norm", "xq.final_norm", "xs.final_norm", "logits")
+        with TraceWriter(self.path, dict(sizes, producer="p")) as trace:
+            trace.token(0, 1)
+            trace.token(2, 1)
+            for site in tracefile.SITES:
+                shape = (4, 3) if site.startswith("att.") else (kinds.get(site.split(".")[0], 8),)
+                good, bad = (None, 0) if site in outside else (1, None)
+                for wrong in (shape + (1,), (shape[0] + 1,) + shape[1:], ()):
+                    with self.assertRaisesRegex(TraceError, "shape of %s.*expected %s, found" % (site, re.escape(str(shape)))):
+                        trace.record(site, good, 2, np.zeros(wrong, np.float32))
+                layers = [bad] if site in outside else [bad, 2]
+                for layer in layers:
+                    with self.assertRaisesRegex(TraceError, "layer of %s" % site):
+                        trace.record(site, layer, 2, np.zeros(shape, np.float32))
+                trace.record(site, good, 2, np.zeros(shape, np.float32))
+            trace.record("another", 9, 0, np.zeros((2, 3), np.float32))
+        whole = read_trace(self.path)
+        self.assertEqual((whole.problems, len(whole.records)), ([], len(tracefile.SITES) + 1))
+        # Without sizes nothing can be known; and what was read is written, whatever its shape.
+        with TraceWriter(self.path, {"producer": "p"}) as trace:
+            trace.token(0, 1)
+            trace.record("logits", None, 0, np.zeros((2, 3), np.float32))
+        whole.header["dim"] = 7
+        write_trace(self.path, whole.header, whole.tokens, whole.records)
+
     def test_pipes_are_written_and_read_directly(self):
         if not hasattr(os, "mkfifo"):
             self.skipTest("needs named pipes")
@@ -973,7 +1089,7 @@ rope_base                10000.0
 tokens                   2, positions 0..1
 records                  3
   x.embed                      2 x bfloat16/float32 2, positions 0..1
-  q.rope                       1 x int8 2x1, layers 0, positions 1
+  q.half                       1 x int8 2x1, layers 0, positions 1
 """)
 
     def test_trouble(self):
@@ -1005,23 +1121,32 @@ class ReferenceProgramTests(TestCase):
         self.assertEqual([line.split()[0] for line in listed.splitlines() if line], list(tracefile.SITES))
 
     def test_writing_what_was_read_gives_the_same_bytes(self):
-        runs = [("stories260K.bin", []), ("stories260K.bin", ["--precision", "f64"]), ("stories260K-v1.bin", []),
-                ("stories260K-q8.bin", []), ("stories260K.bin", ["--only", "q.rope,logits", "--positions", "3"])]
-        if not os.path.exists(os.path.join(MODELS, "tok512.bin")):
-            self.skipTest("no models in LLAMA2_MODELS")
-        for name, more in runs:
-            model = os.path.join(MODELS, name)
-            command = [self.program, model, "-z", os.path.join(MODELS, "tok512.bin"), "-i", "Zo\u00eb", "-n", "6", "-o",
-                       self.path]
-            subprocess.run(command + more, check=True, capture_output=True)
-            trace = read_trace(self.path)
-            self.assertEqual((trace.problems, len(trace.tokens)), ([], 6))
-            for field, value in tracefile.describe_checkpoint(model).items():
-                self.assertEqual(trace.header[field], value, field)
-            self.assertEqual(trace.header["prompt"], "Zo\u00eb")
-            with open(self.path, "rb") as file:
-                expected = file.read()
-            self.assertEqual(self.write(trace.header, trace.tokens, trace.records), expected)
+        """C writes, Python reads and writes: the same bytes, on models of llama2-synthesize and on the real ones."""
+        synthesize = os.path.join(PROGRAMS, "llama2-synthesize")
+        if not os.path.exists(synthesize):
+            self.skipTest("no llama2-synthesize in LLAMA2_BIN (%s)" % PROGRAMS)
+        models = {}
+        for version in "012":
+            path = os.path.join(self.folder, "v%s.bin" % version)
+            subprocess.run([synthesize, "tiny", "--version", version, "-o", path], check=True, capture_output=True)
+            models[path] = os.path.join(self.folder, "v%s.tokenizer.bin" % version)
+        real = os.path.join(MODELS, "tok512.bin")
+        if os.path.exists(real):
+            models.update((os.path.join(MODELS, name), real)
+                          for name in ("stories260K.bin", "stories260K-v1.bin", "stories260K-q8.bin"))
+        for model, tokenizer in models.items():
+            for more in ([], ["--precision", "f64"], ["--only", "q.rope,logits", "--positions", "3"], ["-t", "0.7"]):
+                with self.subTest(model=model, more=more):
+                    command = [self.program, model, "-z", tokenizer, "-i", "Zo\u00eb", "-n", "6", "-o", self.path]
+                    subprocess.run(command + more, check=True, capture_output=True)
+                    trace = read_trace(self.path)
+                    self.assertEqual((trace.problems, len(trace.tokens)), ([], 6))
+                    for field, value in tracefile.describe_checkpoint(model).items():
+                        self.assertEqual(trace.header[field], value, field)
+                    self.assertEqual(trace.header["prompt"], "Zo\u00eb")
+                    with open(self.path, "rb") as file:
+                        expected = file.read()
+                    self.assertEqual(self.write(trace.header, trace.tokens, trace.records), expected)
 
 
 if __name__ == "__main__":

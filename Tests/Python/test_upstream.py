@@ -21,6 +21,7 @@ import tracefile  # noqa: E402
 MODELS = pathlib.Path(os.environ.get("LLAMA2_MODELS", ROOT.parent / "shared" / "models"))
 UPSTREAM = pathlib.Path(os.environ.get("LLAMA2_UPSTREAM", ROOT.parent / "shared" / "upstream"))
 BIN = pathlib.Path(os.environ.get("LLAMA2_BIN", ROOT / "bin"))
+OUTSIDE_LAYERS = tracefile.SITES[:1] + tracefile.SITES[-4:]
 PROGRAMS = ("tracedump", "llama2-reference")
 
 
@@ -46,11 +47,22 @@ class UpstreamTests(unittest.TestCase):
 
     def compare_values(self, trace, upstream):
         self.assertEqual({site for site, _, _ in trace.records}, set(upstream.files))
+        # One array per site, (positions, values...) or (positions, layers, values...): every one of them is a record.
+        layers, positions = trace.header["n_layers"], len(trace.tokens)
+        wanted = {(site, layer, position) for site in upstream.files for position in range(positions)
+                  for layer in ([None] if site in OUTSIDE_LAYERS else range(layers))}
+        self.assertEqual(set(trace.records), wanted)
+        self.assertEqual(len(trace.records), positions * sum(1 if site in OUTSIDE_LAYERS else layers for site in upstream.files))
+        for site in upstream.files:
+            shape = (positions,) if site in OUTSIDE_LAYERS else (positions, layers)
+            self.assertEqual(upstream[site].shape[: len(shape)], shape, site)
         for (site, layer, position), found in trace.records.items():
             expected = upstream[site][position] if layer is None else upstream[site][position, layer]
             if site.startswith("att."):
                 expected = expected[:, : position + 1]
             self.assertEqual(found.shape, expected.shape, (site, layer, position))
+            is_values = site.startswith(("xq.", "hq."))
+            self.assertEqual(found.dtype, np.int8 if is_values else np.float32, (site, layer, position))
             bits = np.ascontiguousarray(found, dtype=np.float32).view(np.uint32)
             wanted = np.ascontiguousarray(expected, dtype=np.float32).view(np.uint32)
             self.assertTrue(np.array_equal(bits, wanted), (site, layer, position))

@@ -1,15 +1,46 @@
+import TraceComparison
 import TraceFormat
 
 extension FuzzedReaders {
-  /// Reads bytes as a trace and visits every record; then again with the checksums made right.
+  /// Reads bytes as a trace, visits every record and compares it with itself; then again with the checksums made right.
   ///
   /// Without the second time nearly every mutation would end at a wrong checksum, and what is behind it would hardly be
   /// tried.
   package static func trace(_ bytes: [UInt8]) throws(BrokenInvariant) -> Outcome {
     let outcome = try visit(bytes)
+    try requireComparison(bytes)
     let repaired = withRightChecksums(bytes)
-    if repaired != bytes { _ = try visit(repaired) }
+    if repaired != bytes {
+      _ = try visit(repaired)
+      try requireComparison(repaired)
+    }
     return outcome
+  }
+
+  /// A trace agrees with itself, under every tolerance; and whatever it holds, a report of it can be printed.
+  private static func requireComparison(_ bytes: [UInt8]) throws(BrokenInvariant) {
+    for tolerance in [Tolerance.default, .exact, Tolerance(ulp: 1)] {
+      let comparison = Comparison(tolerance: tolerance, filter: RecordFilter(), comparesCommonOnly: false)
+      let verdict: Verdict
+      do throws(TraceError) {
+        var first = try open(bytes)
+        var second = try open(bytes)
+        verdict = comparison.compare(&first, &second)
+      } catch { return }
+      try require(verdict.differingRecords == 0 && verdict.divergentRecords == 0, "a trace agrees with itself")
+      try require(verdict.unmatchedExpected.isEmpty && verdict.unmatchedActual.isEmpty, "no record lacks itself")
+      let report = Report(verdict, expectedPath: "a", actualPath: "b").text
+      let isVisible = report.unicodeScalars.allSatisfy { $0 == "\n" || $0.properties.generalCategory != .control }
+      try require(isVisible, "a report is lines of visible text: \(report.debugDescription)")
+      let document = VerdictDocument(verdict, expectedPath: "a", actualPath: "b").text
+      try require(document.utf8.last == UInt8(ascii: "\n"), "a document is one line")
+    }
+  }
+
+  private static func open(_ bytes: [UInt8]) throws(TraceError) -> TraceFile {
+    let file: MappedFile
+    do throws(FileError) { file = try MappedFile(copying: bytes, name: "input") } catch { throw .file(error) }
+    return try TraceFile(file)
   }
 
   private static func visit(_ bytes: [UInt8]) throws(BrokenInvariant) -> Outcome {

@@ -28,8 +28,8 @@ import TraceFormat
         q.rope, layer 0, position 1: 8 float32, queries after RoPE
           token 2 " \\n"
           min 2  max 2.5  mean 2.0625  rms 2.06912  norm 5.85235  NaN 0  inf 0
-          head 0                2            2            2            2
-          head 1                2          2.5            2            2
+          head 0    [0]            2            2            2            2
+          head 1    [4]            2          2.5            2            2
 
         """)
     let scores = try fixture.run("inspect", "a.trace", "--site", "att.scores", "--layer", "1", "--position", "2")
@@ -58,6 +58,49 @@ import TraceFormat
     #expect(full.output.components(separatedBy: "NaN 0").count - 1 == 30)
   }
 
+  /// Every line begins with the index of its first element.
+  @Test func linesHaveIndices() throws {
+    let lines = try fixture.run("inspect", "a.trace", "--only", "logits", "--positions", "0").output.split(
+      separator: "\n")
+    #expect(lines[3].hasPrefix("  [0] ") && lines[4].hasPrefix("  [7] ") && lines[5].hasPrefix("  [14]"))
+    let scores = try fixture.run("inspect", "a.trace", "--only", "att.scores", "--layers", "1", "--positions", "2")
+      .output
+    #expect(scores.contains("\n  head 1    [1, 0] "))
+    #expect(
+      try fixture.run("inspect", "a.trace", "--site", "att.scores", "--layer", "1", "--position", "2").output == scores)
+  }
+
+  /// Whatever a trace holds, it is shown or refused, and never traps; and its text cannot steer a terminal.
+  @Test func everyTraceOfTheCorpus() throws {
+    let corpus = BuiltProgram.repository.appendingPathComponent("Tests/Fuzz/corpus/trace")
+    for name in try FileManager.default.contentsOfDirectory(atPath: corpus.path) {
+      for arguments in [["inspect", name], ["inspect", name, "--only", "*", "--full"], [name, name]] {
+        let result = try BuiltProgram.run("tracediff", arguments, cwd: corpus)
+        #expect([0, 2].contains(result.status), "\(arguments): \(result.errors)")
+      }
+    }
+    var trace = SyntheticTrace(producer: "port \u{1b}[31m")
+    trace.header[integer: .layerCount] = .min
+    try trace.write(to: fixture.folder.path("strange.trace"))
+    for arguments in [
+      ["inspect", "strange.trace"], ["strange.trace", "strange.trace"], ["a.trace", "strange.trace"],
+    ] {
+      let result = try fixture.run(arguments)
+      #expect(result.status >= 0 && !result.output.contains("\u{1b}"))
+    }
+  }
+
+  @Test func longTablesAreCut() throws {
+    var trace = SyntheticTrace()
+    for index in 0..<5 {
+      trace.records[RecordKey(TensorName("mine.\(index)"), layer: 0, position: 0)] = .init([1 as Float])
+    }
+    try trace.write(to: fixture.folder.path("more.trace"))
+    let cut = try fixture.run("inspect", "more.trace").output
+    #expect(cut.hasSuffix("\n  ... 5 more; --full prints all\n"))
+    #expect(try fixture.run("inspect", "more.trace", "--full").output.contains("  mine.4 "))
+  }
+
   @Test func nonFiniteValuesAreCounted() throws {
     var trace = SyntheticTrace()
     trace.change(RecordKey(.logits, layer: nil, position: 0), at: 3) { _ in .nan }
@@ -84,6 +127,7 @@ import TraceFormat
     try fixture.folder.write(bytes, as: "damaged.trace")
     let damaged = try fixture.run("inspect", "damaged.trace")
     #expect(damaged.status == 2)
+    #expect(damaged.output.hasPrefix("damaged.trace: damaged, 111 records"))
     #expect(damaged.output.contains("Problems: 1\n"))
     #expect(damaged.output.contains("is damaged: expected checksum"))
   }

@@ -18,15 +18,18 @@ import TraceFormat
 
   static let keys: Set<String> = [
     "schema", "verdict", "exit_status", "summary", "expected", "actual", "tolerance", "compared", "differing_records",
-    "divergent_records", "unmatched", "shape_mismatches", "shape_mismatch_count", "tokens_part_at", "tokens_part",
-    "first_difference", "first_divergence", "divergences", "worst", "min_rtol", "token_flip", "travel",
+    "equal_in_other_dtype_records", "divergent_records", "unmatched", "shape_mismatches", "shape_mismatch_count",
+    "tokens_part_at", "tokens_part",
+    "first_difference", "first_divergence", "divergences", "worst", "min_rtol", "min_ulp", "token_flip", "travel",
+    "travel_count",
     "configuration_conflicts", "problems", "problem_count", "notes",
   ]
 
   static let recordKeys: Set<String> = [
     "site", "layer", "position", "index", "expected", "actual", "head", "head_element", "abs_error", "rel_error",
     "ulp_error", "allowance", "ratio", "token", "token_text", "shape", "dtype", "mismatched", "differing", "elements",
-    "rms", "error_rms", "max_abs_error", "max_rel_error", "max_ulp_error", "min_rtol", "min_atol", "non_finite",
+    "rms", "error_rms", "max_abs_error", "max_rel_error", "max_ulp_error", "min_rtol", "min_atol", "min_ulp",
+    "non_finite",
   ]
 
   @Test func diverged() throws {
@@ -118,6 +121,43 @@ import TraceFormat
     }
   }
 
+  /// A file that is no trace gets its document, as a comparison does.
+  @Test func inspectionOfAFileThatCannotBeRead() throws {
+    for path in ["missing.trace", "."] {
+      let document = try document(["inspect", path], status: 2)
+      #expect(document["schema"] as? String == "tracediff.inspect/1" && document["complete"] as? Bool == false)
+      #expect(document["problem_count"] as? Int == 1)
+      #expect((document["problems"] as? [String])?.first?.hasPrefix("\(path): cannot ") == true)
+    }
+  }
+
+  /// Lists are cut at 100, with their counts beside them, even where everything is asked for.
+  @Test func listsOfAnInspectionAreCut() throws {
+    try SyntheticTrace(positions: 8).write(to: fixture.folder.path("long.trace"))
+    let full = try document(["inspect", "long.trace", "--only", "*", "--full"], status: 0)
+    #expect((full["tensors"] as? [Any])?.count == 100 && full["tensor_count"] as? Int == 296)
+    var many = SyntheticTrace(emptyFrom: "many 1")
+    for position in 0..<150 {
+      many.tokens[position] = TraceToken(id: 1)
+      many.records[RecordKey(TensorName("n\(position)"), layer: nil, position: position)] = .init([1 as Float])
+    }
+    try many.write(to: fixture.folder.path("many.trace"))
+    let overview = try document(["inspect", "many.trace", "--full"], status: 0)
+    #expect((overview["sites"] as? [Any])?.count == 100 && overview["site_count"] as? Int == 150)
+    #expect((overview["tokens"] as? [Any])?.count == 100 && overview["token_count"] as? Int == 150)
+
+    // More damage than a list holds is counted in full.
+    var bytes = try fixture.folder.read("many.trace")
+    for offset in stride(from: 64, to: bytes.count, by: 64)
+    where bytes[offset..<(offset + 4)].elementsEqual("TENS".utf8) {
+      bytes[offset + 49] ^= 1
+    }
+    try fixture.folder.write(bytes, as: "many.trace")
+    let damaged = try document(["inspect", "many.trace"], status: 2)
+    #expect(damaged["complete"] as? Bool == false && damaged["problem_count"] as? Int == 150)
+    #expect((damaged["problems"] as? [Any])?.count == 100)
+  }
+
   @Test func inspection() throws {
     let document = try document(["inspect", "b.trace", "--site", "q.rope", "--position", "1"], status: 0)
     #expect(document["schema"] as? String == "tracediff.inspect/1")
@@ -127,6 +167,7 @@ import TraceFormat
     #expect(tensors[0]["max"] as? Double == 2.5 && tensors[0]["nan"] as? Int == 0)
     let overview = try self.document(["inspect", "a.trace"], status: 0)
     #expect((overview["sites"] as? [Any])?.count == 20)
+    #expect(overview["site_count"] as? Int == 20 && overview["problem_count"] as? Int == 0)
     #expect(overview["token_count"] as? Int == 3 && overview["complete"] as? Bool == true)
   }
 }

@@ -63,11 +63,11 @@ import TraceFormat
 
         How the error travels from q.rope, layer 0, position 1
         (error: greatest of abs(actual - expected) / max(abs(expected), rms); ratio: of error to allowance)
-          site             layer position     error     ratio     mismatched
-          q.rope               0        1      0.25      1250          1 / 8
-          q.rope               1        1         0         0          0 / 8
+          site             layer position      error     ratio     mismatched
+          q.rope               0        1       0.25      1250          1 / 8
+          q.rope               1        1          0         0          0 / 8
           worst of each later position:
-          q.rope               0        2         0         0          0 / 8
+          q.rope               0        2          0         0          0 / 8
 
         """)
   }
@@ -99,7 +99,7 @@ import TraceFormat
     let common = try fixture.run("a.trace", "short.trace", "--common")
     #expect(common.status == 0)
     #expect(common.output.contains("These were left out of the comparison (--common)."))
-    #expect(common.output.contains("  ... 17 more\n"))
+    #expect(common.output.contains("\n  q.rope, layers 0..1, position 2: 2 records\n"))
     #expect(try fixture.run("a.trace", "short.trace", "--positions", "..1").status == 0)
   }
 
@@ -114,8 +114,33 @@ import TraceFormat
     #expect(try fixture.run("a.trace", "near.trace").status == 0)
     #expect(try fixture.run("a.trace", "near.trace", "--exact").status == 1)
     let near = try fixture.run("a.trace", "near.trace").output
-    #expect(near.hasPrefix("within tolerance: 1 of 111 records differ, none beyond tolerance\n"))
-    #expect(near.contains("--rtol 1.2e-07 would pass too"))
+    #expect(near.hasPrefix("within tolerance: 1 of 111 records differs, none beyond tolerance\n"))
+    #expect(near.contains("  would pass  --rtol 1.2e-07 everywhere; a tighter limit sees more\n"))
+    #expect(!near.contains("advice"))
+    #expect(try fixture.run("a.trace", "b.trace", "--rtol", "0.9").output.contains("  advice      rtol 0.9 is wide"))
+  }
+
+  /// A list that is given twice collects, under either name.
+  @Test func selectionsCollect() throws {
+    let both = try fixture.run("a.trace", "a.trace", "--only", "q.rope", "--only", "logits").output
+    #expect(both.contains("compared   9 records"))
+    #expect(try fixture.run("a.trace", "a.trace", "--site", "q.rope,logits").output == both)
+    #expect(
+      try fixture.run("a.trace", "a.trace", "--layers", "1", "--positions", "2").output
+        == fixture.run("a.trace", "a.trace", "--layer", "1", "--position", "2").output)
+  }
+
+  /// However far an error travels, the table keeps to the limit of a listing.
+  @Test func theTravelTableIsCut() throws {
+    try SyntheticTrace(seed: 1, layers: 14, positions: 12).write(to: fixture.folder.path("long.trace"))
+    var far = SyntheticTrace(seed: 1, layers: 14, positions: 12)
+    for key in far.records.keys { far.change(key, at: 0) { $0 + 100 } }
+    try far.write(to: fixture.folder.path("long-far.trace"))
+    let lines = try fixture.run("long.trace", "long-far.trace").output.split(separator: "\n")
+    let start = try #require(lines.firstIndex { $0.hasPrefix("How the error travels") })
+    let rows = lines[(start + 3)...].filter { $0.contains(" / ") }
+    #expect(rows.count == 20)
+    #expect(lines.contains("  ... 6 positions more"))
   }
 
   @Test func allListsEveryDivergentRecord() throws {
@@ -184,12 +209,25 @@ import TraceFormat
     (["a.trace", "."], ".: cannot read: it is a directory"),
     (
       ["text", "a.trace"],
-      "text: not a trace: at offset 0 expected the magic 89 4c 32 54 52 43 0d 0a, found 6e 6f 74 20 61 20 74 72"
+      "text: not a trace but text: at offset 0 expected the magic 89 4c 32 54 52 43 0d 0a, found 6e 6f 74 20 61 20 74 72"
     ),
-    (["explain", "a.trace"], "this version has no command 'explain'; see --help"),
+    (
+      ["explain", "a.trace"],
+      "the trace's checkpoint is needed: --model CHECKPOINT; see tracediff explain --help"
+    ),
     (["inspect"], "one trace is needed, not 0; see tracediff inspect --help"),
     (["inspect", "a.trace", "--site", "zz"], "no tensor of a.trace matches 'zz'"),
-    (["inspect", "a.trace", "--position", "9"], "a.trace holds no tensor of that site, layer and position"),
+    (
+      ["inspect", "a.trace", "--position", "9"],
+      "a.trace holds no tensor of that site, layer and position; it holds layers 0..1, positions 0..2"
+    ),
+    (["a.trace", "a.trace", "--rtol", "zz,q=1"], "option '--rtol': no tensor of either trace matches 'zz'"),
+    (["a.trace", "a.trace", "--atol", "qq.*=1"], "option '--atol': no tensor of either trace matches 'qq.*'"),
+    (
+      ["a.trace", "a.trace", "--rtol", "1e-5,q=1e-3"],
+      "option '--rtol': '1e-5' among the sites is a number; give the option once for all sites and once for some: "
+        + "--rtol 1e-5 --rtol SITES=NUMBER"
+    ),
   ])
   func badUsageAndInput(arguments: [String], message: String) throws {
     try fixture.folder.write(Array("not a trace".utf8), as: "text")

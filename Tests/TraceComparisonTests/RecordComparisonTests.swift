@@ -141,6 +141,17 @@ import TraceFormat
     let result = try #require(compare(first, second, Limits(rtol: 0, atol: 0)))
     #expect(!result.isIdentical && result.differing == 0 && result.passes)
     let exact = try #require(compare(first, second, Tolerance.exact.limits(for: .site(.logits))))
-    #expect(exact.beyond == 2)
+    #expect(exact.beyond == 2 && exact.differing == 2 && exact.worst?.index == 0)
+    #expect(result.isEqualInOtherType && !exact.isEqualInOtherType)
+  }
+
+  /// An error that overflows exceeds every allowance, one that overflows too included.
+  @Test func errorsThatOverflow() throws {
+    let huge = Double.greatestFiniteMagnitude
+    let result = try #require(compare([1, huge, 1], [1.5, -huge, 1], Limits(rtol: 1, atol: huge)))
+    #expect(result.beyond == 1 && result.worst?.index == 1 && result.worst?.ratio == .infinity)
+    #expect(result.smallestRtol == nil && result.smallestAtol == nil)
+    let wide = try #require(compare([huge, 1], [-huge, 9], Limits(rtol: 1e300, atol: 0)))
+    #expect(wide.worst?.index == 0 && wide.smallestAtol == nil)
   }
 }

@@ -63,7 +63,7 @@ import TraceFormat
   }
 
   @Test(arguments: [
-    HeaderField.dim, .hiddenDim, .layerCount, .headCount, .keyValueHeadCount, .vocabularySize, .sequenceLength,
+    HeaderField.dim, .hiddenDim, .layerCount, .headCount, .keyValueHeadCount, .vocabularySize,
   ])
   func configurations(field: HeaderField) {
     var other = Self.changed()
@@ -267,7 +267,7 @@ import TraceFormat
         == ["the tolerance for nope applies to no tensor of these traces"])
   }
 
-  /// A record of another dtype is a difference, but the first difference is one in value where there is any.
+  /// A record of another dtype that is equal in value is told apart from one that differs; and the first difference is one in value where there is any.
   @Test func differentDtypes() throws {
     var other = Self.trace
     let embedding = RecordKey(.embedding, layer: nil, position: 0)
@@ -279,7 +279,197 @@ import TraceFormat
     other.change(Self.norm, at: 0) { $0.nextUp }
     let result = verdict(Self.trace, other)
     #expect(result.firstDifference?.key == Self.norm && result.travel.start == Self.norm)
-    #expect(result.differingRecords == 2)
+    #expect(result.differingRecords == 1 && result.equalInOtherTypeRecords == 1)
+    let equal = "1 is equal in value but of another dtype"
+    #expect(result.headline == "within tolerance: 1 of 111 records differs, \(equal), none beyond tolerance")
+    #expect(report(alone).contains("First of another dtype, equal in value: \(embedding)\n"))
+    #expect(report(alone).contains("; 0 differ in value\n"))
+
+    // Where only equal bits pass, the first record of another dtype is the first in every respect.
+    let exact = verdict(Self.trace, other, Comparison(tolerance: .exact))
+    #expect(exact.outcome == .diverged && exact.differingRecords == 2 && exact.divergentRecords == 2)
+    #expect(exact.firstDifference?.key == embedding && exact.firstDivergence?.key == embedding)
+    #expect(exact.travel.start == embedding && exact.travel.rows.first?.beyond == 8)
+    #expect(exact.firstDivergence?.index == [0])
+    let text = report(exact)
+    #expect(text.contains("First bitwise difference, and first beyond tolerance: \(embedding)\n"))
+    #expect(text.contains("Mismatched elements: 8 / 8 (100%); 8 differ bitwise\n"))
+    #expect(text.contains("  allowance   none: --exact asks for equal bits, which different dtypes never have\n"))
+    #expect(text.contains("  would pass  without --exact: the values are equal\n"))
+  }
+
+  private func report(_ verdict: Verdict) -> String {
+    Report(verdict, expectedPath: "a", actualPath: "b").text
+  }
+
+  /// The context is what a run may use, not what it computes with.
+  @Test func theContextIsANote() {
+    var other = Self.trace
+    other.header[integer: .sequenceLength] = 288
+    let result = verdict(Self.trace, other)
+    #expect(result.outcome == .identical && result.headers.notes == ["seq_len: expected 32, actual 288"])
+  }
+
+  @Test func recordsWithoutElementsAreNothingToCompare() {
+    var trace = SyntheticTrace(emptyFrom: "x")
+    trace.tokens[0] = TraceToken(id: 1)
+    trace.records[RecordKey(.logits, layer: nil, position: 0)] = .init([Float]())
+    let result = verdict(trace, trace)
+    #expect(result.comparedRecords == 1 && result.comparedElements == 0)
+    #expect(result.outcome == .incomparable && result.exitStatus == 2)
+    #expect(result.headline == "incomparable: nothing to compare: no record that both traces have holds an element")
+  }
+
+  @Test func whatWasAskedForAndWhatIsThere() {
+    let filter = RecordFilter(positions: IndexRange(first: 30, last: 100))
+    #expect(
+      verdict(Self.trace, Self.trace, Comparison(filter: filter)).headline
+        == "incomparable: nothing to compare: neither trace holds a tensor that was asked for; "
+        + "expected holds layers 0..1, positions 0..2; actual holds layers 0..1, positions 0..2")
+    var parted = Self.trace
+    parted.tokens[1] = TraceToken(id: 50)
+    let later = RecordFilter(positions: IndexRange(first: 1))
+    #expect(
+      verdict(Self.trace, parted, Comparison(filter: later)).headline.hasSuffix(
+        "the tokens part at position 1, before the first tensor that was asked for"))
+  }
+
+  /// No header makes a comparison trap.
+  @Test(arguments: [Int.min, -1, 0, Int.max])
+  func extremeHeaders(value: Int) {
+    let fields = HeaderField.allCases.filter { verdictFields.contains($0) }
+    for field in fields {
+      var other = Self.changed()
+      other.header[integer: field] = value
+      other.records[Self.norm] = nil
+      for (first, second) in [(Self.trace, other), (other, Self.trace), (other, other)] {
+        let result = verdict(first, second)
+        _ = report(result)
+        _ = VerdictDocument(result, expectedPath: "a", actualPath: "b").text
+      }
+    }
+  }
+
+  private var verdictFields: [HeaderField] {
+    [
+      .dim, .hiddenDim, .layerCount, .headCount, .keyValueHeadCount, .vocabularySize, .sequenceLength, .firstLayer,
+      .lastLayer, .firstPosition, .lastPosition, .steps, .groupSize,
+    ]
+  }
+
+  /// Different weights explain different values, and nothing where there are none.
+  @Test func fingerprints() {
+    for (trace, isExplained) in [(Self.trace, false), (Self.changed(), true)] {
+      var (first, second) = (Self.trace, trace)
+      first.header[text: .checkpointFingerprint] = "0000000000000001"
+      second.header[text: .checkpointFingerprint] = "0000000000000002"
+      let result = verdict(first, second)
+      #expect(result.headers.notes.first?.hasPrefix("the checkpoints have different fingerprints") == true)
+      #expect(result.notes.contains("different weights give different values") == isExplained)
+    }
+  }
+
+  @Test func temperaturesAreShownAsTheyWereGiven() {
+    var (first, second) = (Self.trace, Self.trace)
+    first.header[real: .temperature] = 0
+    second.header[real: .temperature] = Double(Float(0.8))
+    #expect(verdict(first, second).headers.notes == ["temperature: expected 0, actual 0.8"])
+  }
+
+  @Test func oneRecordAndSeveral() {
+    var one = Self.trace
+    one.records = one.records.filter { $0.key == Self.rope }
+    #expect(verdict(one, one).headline == "identical: the one record has equal bytes")
+    var near = one
+    near.change(Self.rope, at: 0) { $0.nextUp }
+    #expect(verdict(one, near).headline == "within tolerance: 1 of 1 record differs, none beyond tolerance")
+  }
+
+  /// Why a trace lacks a record, as far as can be told.
+  @Test func reasonsOfUnmatchedRecords() {
+    var (first, second) = (Self.trace, Self.trace)
+    let sites = Site.all(quantized: false).map(\.rawValue).joined(separator: ",")
+    first.header[text: .sites] = sites
+    second.header[text: .sites] = sites
+    second.header[text: .precision] = "f32"
+    let values = RecordKey(.attentionNormValues, layer: 0, position: 0)
+    first.records[values] = .init([1 as Float])
+    let misspelt = RecordKey(TensorName("q.rop"), layer: 0, position: 0)
+    let unknown = RecordKey(TensorName("mine.own"), layer: 0, position: 0)
+    for key in [misspelt, unknown] { second.records[key] = .init([1 as Float]) }
+    let result = verdict(first, second)
+    #expect(result.unmatchedReasons[.expected] == [.wrongKind: 1])
+    #expect(result.unmatchedReasons[.actual] == [.unknownName: 2])
+    #expect(result.unmatchedActual.entries.map(\.suggestion) == [nil, "q.rope"])
+    #expect(result.headline.contains("xq.attn_norm, layer 0, position 0 (not a site of its kind of run)"))
+    #expect(report(result).contains("  q.rop, layer 0, position 0 (not a site of the table; did you mean q.rope?)\n"))
+  }
+
+  /// A site that is missing everywhere takes one line, not one for every record.
+  @Test func unmatchedRecordsAreGrouped() {
+    var other = Self.trace
+    other.records = other.records.filter { key, _ in
+      key.name != .site(.queryRotation) && key != RecordKey(.logits, layer: nil, position: 1)
+        && !(key.name == .site(.swiglu) && key.layer == key.position)
+    }
+    let text = report(verdict(Self.trace, other))
+    #expect(text.contains("Only in expected: 9 records; in actual 9 missing\n"))
+    #expect(text.contains("\n  q.rope, layers 0..1, positions 0..2: 6 records\n"))
+    #expect(text.contains("\n  logits, position 1\n"))
+    #expect(text.contains("\n  hb.swiglu, among layers 0..1, positions 0..1: 2 records\n"))
+  }
+
+  /// NaN on both sides passes and says so, without numbers that mean nothing.
+  @Test func pairsOfNaN() {
+    var (first, second) = (Self.trace, Self.trace)
+    first.change(Self.norm, at: 0) { _ in .nan }
+    second.change(Self.norm, at: 0) { _ in -.nan }
+    let text = report(verdict(first, second))
+    #expect(text.contains("  error       none: both are NaN\n"))
+    for word in ["  allowance", "would pass", "max(nan", "  used"] { #expect(!text.contains(word), "\(word)") }
+    let exact = report(verdict(first, second, Comparison(tolerance: .exact)))
+    #expect(exact.contains("  allowance   none: --exact asks for equal bits, and those of these NaN differ\n"))
+    #expect(exact.contains("  would pass  without --exact: NaN passes against NaN\n"))
+
+    let against = verdict(Self.trace, first)
+    #expect(against.travel.rows.first?.nonFiniteMismatches == 1)
+    #expect(report(against).contains(" non-finite "))
+    #expect(report(against).contains("  error       not a number: NaN or infinity stands against something else\n"))
+  }
+
+  /// What the report says would pass does pass.
+  @Test func theRemedyPasses() throws {
+    let other = Self.changed()
+    let own = Tolerance(
+      rtolOverrides: [.init(NamePattern("q"), 1e-6)], atolOverrides: [.init(NamePattern("*.rope"), 0)])
+    let text = report(verdict(Self.trace, other, Comparison(tolerance: own)))
+    let line = try #require(text.split(separator: "\n").first { $0.contains("  would pass") })
+    let numbers = line.split(separator: "'").filter { $0.hasPrefix("q.rope=") }.compactMap { Double($0.dropFirst(7)) }
+    #expect(line.contains("--rtol 'q.rope=") && line.contains("--atol 'q.rope=") && numbers.count == 2)
+    var wide = own
+    wide.rtolOverrides.append(.init(NamePattern("q.rope"), numbers[0]))
+    #expect(verdict(Self.trace, other, Comparison(tolerance: wide)).exitStatus == 0)
+    wide = own
+    wide.atolOverrides.append(.init(NamePattern("q.rope"), numbers[1]))
+    #expect(verdict(Self.trace, other, Comparison(tolerance: wide)).exitStatus == 0)
+
+    let ulp = verdict(Self.trace, other, Comparison(tolerance: Tolerance(ulp: 3)))
+    let smallest = try #require(ulp.smallestUlp.flatMap { Int(exactly: $0) })
+    #expect(report(ulp).contains("  would pass  --ulp \(smallest), or beside --ulp 3: --rtol "))
+    #expect(verdict(Self.trace, other, Comparison(tolerance: Tolerance(ulp: smallest))).exitStatus == 0)
+    #expect(verdict(Self.trace, other, Comparison(tolerance: Tolerance(ulp: smallest - 1))).exitStatus == 1)
+    // An inequality that decides nothing is not shown.
+    #expect(!report(ulp).contains(Tolerance.inequality) && report(ulp).contains("  allowance   3 ulp\n"))
+    let roomy = report(verdict(Self.trace, other, Comparison(tolerance: Tolerance(ulp: smallest + 5))))
+    #expect(roomy.contains("  would pass  --ulp \(smallest) everywhere\n"))
+  }
+
+  /// Between formats ulps are those of the coarser one, which the report says.
+  @Test func ulpsOfTheCoarserFormat() {
+    var (first, second) = (Self.trace, Self.trace)
+    first.records[Self.norm] = record(.float16, [UInt16](repeating: 0x3C00, count: 8))
+    second.records[Self.norm] = .init([Float](repeating: 1.0001, count: 8))
+    #expect(report(verdict(first, second)).contains(", 0 ulp of float16\n"))
   }
 
   @Test func nonFiniteInBothIsSaid() {

@@ -44,7 +44,67 @@ import TraceFormat
       let (values, isReported) = read(try TraceFixture.bytes() + [UInt8](repeating: 0, count: count))
       #expect(isReported)
       #expect(values == [1, -2.5])
+      let trace = try TraceFixture.open(try TraceFixture.bytes() + [UInt8](repeating: 0, count: count))
+      let problems = trace.problems
+      #expect(problems == [.trailingBytes(offset: 576, count: count)])
     }
+    // A second trace behind the first is no part of it.
+    let twice = try TraceFixture.open(try TraceFixture.bytes() + TraceFixture.bytes())
+    let problems = twice.problems
+    #expect(problems == [.trailingBytes(offset: 576, count: 576)])
+  }
+
+  /// An index can lead to bytes that are no record, though everything else about them is right.
+  @Test func aChunkReachedThroughTheIndexMustBeOne() throws {
+    var bytes = try TraceFixture.bytes()
+    bytes[Self.record.offset + 3] = UInt8(ascii: "X")
+    TraceFixture.reseal(&bytes, at: Self.record.offset, length: Self.record.length)
+    let trace = try TraceFixture.open(bytes)
+    let isComplete = trace.isComplete
+    #expect(isComplete)
+    do throws(TraceError) {
+      _ = try trace.withRecord(TraceFixture.key) { _ in }
+      Issue.record("the record was lent")
+    } catch {
+      #expect(error == .unexpectedChunk(offset: 0x100, expected: "TENS", found: Array("TENX".utf8)))
+    }
+  }
+
+  /// A file of nothing but heads, each of which claims the rest of the file, must not be hashed once for each.
+  @Test func aCraftedFileIsSearchedInLinearTime() throws {
+    let count = 1 << 15
+    var head = [UInt8](repeating: 0, count: 64)
+    head.replaceSubrange(0..<4, with: Array("TENS".utf8))
+    head.replaceSubrange(4..<8, with: [5, 1, 1, 0])
+    head[48] = UInt8(ascii: "a")
+    var bytes = Array(try TraceFixture.bytes()[0..<0xC0])
+    for index in 0..<count {
+      let length = (count - index - 1) * 64
+      for byte in 0..<4 {
+        head[24 + byte] = UInt8(truncatingIfNeeded: length >> (8 * byte))
+        head[32 + byte] = head[24 + byte]
+      }
+      bytes += head
+    }
+    let trace = try TraceFixture.open(bytes)
+    let (searched, records) = (trace.searchedByteCount, trace.recordCount)
+    #expect(records == 0)
+    #expect(searched > bytes.count && searched <= 9 * bytes.count)
+  }
+
+  /// A few lengths that damage made too large do not cost the records behind them.
+  @Test func recordsBehindWrongLengthsAreFound() throws {
+    var bytes = try manyRecords()
+    bytes.removeLast(64)
+    var wrong = 0
+    for offset in stride(from: 192, to: bytes.count - 1024, by: 64) where wrong < 6 {
+      guard bytes[offset..<(offset + 4)].elementsEqual("TENS".utf8) else { continue }
+      bytes[offset + 25] ^= 4
+      wrong += 1
+    }
+    let trace = try TraceFixture.open(bytes)
+    let records = trace.recordCount
+    #expect(wrong == 6 && records == 14)
   }
 
   /// A rule that a chunk breaks although its checksum is right: `offset` of the changed byte, its new value, and the chunk.

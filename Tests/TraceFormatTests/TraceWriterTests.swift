@@ -1,4 +1,5 @@
 import Foundation
+import PlatformLibc
 import Testing
 import TestSupport
 import TraceFormat
@@ -85,6 +86,42 @@ import TraceFormat
       }
       #expect(throws: TraceError.self) { _ = try TraceFile(path: path).recordCount }
     }
+  }
+
+  /// After a write that failed the file ends inside a chunk, so nothing may follow and nothing may be completed.
+  @Test func aFailedWriteIsKept() throws {
+    var ends: [Int32] = [0, 0]
+    #expect(pipe(&ends) == 0)
+    signal(SIGPIPE, SIG_IGN)
+    var writer = try TraceWriter(path: "/dev/fd/\(ends[1])", header: TraceHeader(producer: "test"))
+    close(ends[0])
+    var failures: [TraceError] = []
+    for position in 0..<2 {
+      do throws(TraceError) { try writer.token(TraceToken(id: 1), position: position) } catch { failures.append(error) }
+    }
+    // The pipe has a reader again, but the writer must not go on.
+    let count = writer.recordCount
+    do throws(TraceError) { try writer.finish() } catch { failures.append(error) }
+    close(ends[1])
+    #expect(count == 0 && failures.count == 3)
+    #expect(failures.allSatisfy { $0 == failures[0] })
+    if case .file(let error) = failures[0] { #expect(error.isBrokenPipe) } else { Issue.record("\(failures)") }
+  }
+
+  /// The positions whose tokens came early are forgotten as soon as the gap before them closes.
+  @Test func tokensInAnyOrder() throws {
+    let folder = try TemporaryFolder()
+    var writer = try TraceWriter(path: folder.path("a"), header: TraceHeader(producer: "test"))
+    for position in [3, 1, 0, 2, 5, 4] { try writer.token(TraceToken(id: position), position: position) }
+    for position in 0..<6 {
+      do throws(TraceError) {
+        try writer.token(TraceToken(id: 9), position: position)
+        Issue.record("a second token of position \(position) was recorded")
+      } catch { #expect(error == .cannotRecord("position \(position) has its token already")) }
+    }
+    try writer.finish()
+    let tokens = try TraceFile(path: folder.path("a")).tokens
+    #expect(tokens.mapValues(\.id) == [0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5])
   }
 
   @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full"), "there is no /dev/full here"))

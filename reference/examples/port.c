@@ -22,7 +22,7 @@ static float *keys, *values;                              /* caches: (n_layers, 
 static void *checked(void *pointer) {
     if (!pointer) {
         fprintf(stderr, "port: out of memory\n");
-        exit(1);
+        exit(2);
     }
     return pointer;
 }
@@ -151,47 +151,52 @@ static void forward(const Config *p, const float *w, int token, int pos, tracefi
     tracefile_vector(trace, "logits", -1, pos, logits, (size_t)vocab_size);
 }
 
+/* Reads a token: decimal digits and nothing else, below the vocabulary's size. Returns -1 for anything else. */
+static int parse_token(const char *text, size_t vocab_size) {
+    size_t value = 0;
+    const char *c = text;
+    for (; *c >= '0' && *c <= '9' && value < vocab_size; c++) value = value * 10 + (size_t)(*c - '0');
+    return c > text && *c == '\0' && value < vocab_size ? (int)value : -1;
+}
+
+/* Writes what is wrong, and returns the exit status. */
+static int fail(tracefile *trace, const char *subject, const char *problem) {
+    fprintf(stderr, "port: %s%s%s\n", subject, *subject && *problem ? ": " : "", problem);
+    tracefile_abandon(trace);
+    return 2;
+}
+
 int main(int argc, char **argv) {
     Config p;
-    FILE *file = argc > 3 ? fopen(argv[1], "rb") : NULL;
-    if (!file || fread(&p, sizeof p, 1, file) != 1) {
-        fprintf(stderr, "usage: port CHECKPOINT TRACE TOKEN...\n");
-        return 1;
-    }
-    tracefile *trace = tracefile_open(argv[2], "port 1.0");
-    if (tracefile_describe_checkpoint(trace, argv[1]) != 0) { /* it also checks the sizes */
-        fprintf(stderr, "port: %s\n", tracefile_error(trace));
-        return 1;
-    }
+    if (argc < 4) return fail(NULL, "usage: port CHECKPOINT TRACE TOKEN...", "");
+    /* a version 1 or 2 file begins with a magic number, which would be taken for dim */
+    FILE *file = fopen(argv[1], "rb");
+    if (!file) return fail(NULL, argv[1], strerror(errno));
+    if (fread(&p, sizeof p, 1, file) != 1) return fail(NULL, argv[1], "too short for a checkpoint");
+    if (p.dim == 0x616b3432) return fail(NULL, argv[1], "this port reads version 0 checkpoints alone");
 
+    tracefile *trace = tracefile_open(argv[2], "port 1.0");
+    if (tracefile_describe_checkpoint(trace, argv[1]) != 0) { /* it also checks the sizes and the file's length */
+        return fail(trace, tracefile_error(trace), "");
+    }
     const size_t dim = (size_t)p.dim, hidden_dim = (size_t)p.hidden_dim, layers = (size_t)p.n_layers;
     const size_t seq_len = (size_t)p.seq_len, vocab_size = (size_t)abs(p.vocab_size);
     const size_t head_size = dim / (size_t)p.n_heads, kv_dim = (size_t)p.n_kv_heads * head_size;
     const size_t count = vocab_size * dim * (p.vocab_size > 0 ? 1 : 2) + dim + seq_len * head_size +
                          layers * dim * (2 + 2 * dim + 2 * kv_dim + 3 * hidden_dim);
-    float *weights = zeros(count);
-    if (fread(weights, sizeof(float), count, file) != count) {
-        fprintf(stderr, "port: %s: expected %zu weights\n", argv[1], count);
-        return 1;
+    if ((size_t)argc - 3 > seq_len) return fail(trace, "more tokens than the model has positions", argv[3 + seq_len]);
+    for (int i = 3; i < argc; i++) {
+        if (parse_token(argv[i], vocab_size) < 0) return fail(trace, argv[i], "not a token of the model");
     }
+    float *weights = zeros(count);
+    if (fread(weights, sizeof(float), count, file) != count) return fail(trace, argv[1], "the weights cannot be read");
     fclose(file);
     x = zeros(dim), xb = zeros(dim), xb2 = zeros(dim), q = zeros(dim), hb = zeros(hidden_dim), hb2 = zeros(hidden_dim);
     att = zeros((size_t)p.n_heads * seq_len), logits = zeros(vocab_size);
     keys = zeros(layers * seq_len * kv_dim), values = zeros(layers * seq_len * kv_dim);
 
-    for (int pos = 0; pos < argc - 3 && pos < p.seq_len; pos++) {
-        const int token = atoi(argv[pos + 3]);
-        if (token < 0 || (size_t)token >= vocab_size) {
-            fprintf(stderr, "port: %s is not a token\n", argv[pos + 3]);
-            return 1;
-        }
-        forward(&p, weights, token, pos, trace);
-    }
-    if (tracefile_close(trace) != 0) {
-        fprintf(stderr, "port: %s\n", tracefile_error(trace));
-        tracefile_abandon(trace);
-        return 1;
-    }
+    for (int pos = 0; pos < argc - 3; pos++) forward(&p, weights, parse_token(argv[pos + 3], vocab_size), pos, trace);
+    if (tracefile_close(trace) != 0) return fail(trace, tracefile_error(trace), "");
     free(weights);
     return 0;
 }

@@ -133,6 +133,8 @@ def forward(m, token, position, keys, values, trace):
 def run(checkpoint, trace_path, tokens):
     """Runs the checkpoint over `tokens` (ids) and writes the trace. Raises TraceError or OSError."""
     m = Model(checkpoint)
+    if os.path.exists(trace_path) and os.path.samefile(checkpoint, trace_path):
+        raise tracefile.TraceError("the trace would replace the checkpoint", path=trace_path)
     if len(tokens) > m.seq_len:
         raise tracefile.TraceError("number of tokens", expected="at most %d" % m.seq_len, found=len(tokens))
     for token in tokens:

@@ -1,5 +1,6 @@
-import Foundation
+import PlatformLibc
 import Model
+import TraceComparison
 import TraceFormat
 
 /// All known mistakes, in the order of their plausibility within an operation. To add one, add an entry to one of the lists.
@@ -64,6 +65,6 @@ extension Catalogue {
   /// A number rounded to a few significant decimal digits.
   static func roundedToDigits(_ value: Double, _ digits: Int) -> Double {
     guard value != 0, value.isFinite else { return value }
-    return Double(String(format: "%.\(digits - 1)e", value)) ?? value
+    return Double(NumberText.rounded(value, digits: digits)) ?? value
   }
 }

@@ -15,17 +15,20 @@ struct Cause: Sendable {
   let formula: String?
   /// The operations at which it can occur.
   let kinds: Set<SiteOperation.Kind>
+  /// Whether it is tried only where nothing else reproduces the first faulty record, because finding its parameter takes long.
+  let isLastResort: Bool
   /// The computations to try.
   let hypotheses: @Sendable (CauseContext) -> [Hypothesis]
 
   init(
     _ id: String, _ title: String, formula: String? = nil, at kinds: Set<SiteOperation.Kind>,
-    hypotheses: @escaping @Sendable (CauseContext) -> [Hypothesis]
+    isLastResort: Bool = false, hypotheses: @escaping @Sendable (CauseContext) -> [Hypothesis]
   ) {
     self.id = id
     self.title = title
     self.formula = formula
     self.kinds = kinds
+    self.isLastResort = isLastResort
     self.hypotheses = hypotheses
   }
 

@@ -53,11 +53,9 @@ extension Catalogue {
       context in
       leftovers(context)
     },
-    Cause(
-      "product.weight-offset", "the weights are read at a shifted offset: the file's layout is misread", at: [.product]
-    ) {
-      context in
-      weightOffsets(context)
+    Cause("product.weight-offset", weightOffsetTitle, at: [.product]) { context in weightOffsets(context) },
+    Cause("product.weight-offset", weightOffsetTitle, at: [.product], isLastResort: true) { context in
+      foundWeightOffsets(context)
     },
     Cause("product.weight-scale-missing", "the weights' scales are missing", formula: "sum * x scale", at: [.product]) {
       context in

@@ -1,4 +1,4 @@
-import Foundation
+import PlatformLibc
 import Model
 import TraceFormat
 

@@ -1,4 +1,4 @@
-import Foundation
+import PlatformLibc
 import Model
 import TraceFormat
 
@@ -27,6 +27,21 @@ extension Catalogue {
         },
         Hypothesis("two scores of 0 behind the last") { context in
           perHead(context) { Replay.softmax(Estimate.joined([$0, Estimate([0, 0])])).slice(0..<$0.count) }
+        },
+        Hypothesis("scores of 0 up to the end of the context") { context in
+          let rest = Estimate([Double](repeating: 0, count: context.sizes.sequenceLength - context.position - 1))
+          return perHead(context) { Replay.softmax(Estimate.joined([$0, rest])).slice(0..<$0.count) }
+        },
+        Hypothesis("the next head's first score") { context in
+          let length = context.position + 1
+          return Estimate.joined(
+            (0..<context.sizes.headCount).map { head in
+              let own = context.inputs[0].slice((head * length)..<((head + 1) * length))
+              let isLast = head == context.sizes.headCount - 1
+              let next =
+                isLast ? Estimate([0]) : context.inputs[0].slice(((head + 1) * length)..<((head + 1) * length + 1))
+              return Replay.softmax(Estimate.joined([own, next])).slice(0..<length)
+            })
         },
       ]
     },

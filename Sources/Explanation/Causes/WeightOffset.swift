@@ -3,38 +3,50 @@ import TraceFormat
 
 // Weights that are read from the wrong place of the file.
 extension Catalogue {
-  /// Places of the file at which the record's weights may have been read: typical misreadings of the layout, and, in files that
-  /// are not too large, whatever place gives the record's first row.
+  static let weightOffsetTitle = "the weights are read at a shifted offset: the file's layout is misread"
+
+  /// Places of the file at which the record's weights may have been read: typical misreadings of the layout.
   static func weightOffsets(_ context: CauseContext) -> [Hypothesis] {
     guard context.weights.groupSize == nil, let own = context.operation.weight else { return [] }
     let sizes = context.sizes
     let (rows, columns) = context.weights.shape(own)
     let rope = sizes.sequenceLength * sizes.headSize
     let narrow = (sizes.dim - sizes.keyValueDim) * sizes.dim
-    var constant = [1, -1, columns, -columns, 7, -7, 64, -64, rope, -rope, rope / 2, -rope / 2]
-    var perLayer = [narrow, -narrow, rows * columns, -rows * columns].filter { $0 != 0 }
-    constant += perLayer.map { $0 * sizes.layerCount }
+    let perLayer = [narrow, -narrow, rows * columns, -rows * columns]
+    let constant =
+      [1, -1, columns, -columns, 7, -7, 64, -64, rope, -rope, rope / 2, -rope / 2]
+      + perLayer.map { $0 * sizes.layerCount }
+    return offsetHypotheses(context, own, constant: constant, perLayer: perLayer)
+  }
+
+  /// Whatever place of a file that is not too large gives the record's elements.
+  static func foundWeightOffsets(_ context: CauseContext) -> [Hypothesis] {
+    guard context.weights.groupSize == nil, let own = context.operation.weight,
+      let found = WeightSearch(context)?.distance
+    else { return [] }
     let layer = context.layer ?? 0
-    if let found = WeightSearch(context)?.distance {
-      constant.append(found)
-      if layer > 0, found % layer == 0 { perLayer.append(found / layer) }
-    }
+    return offsetHypotheses(
+      context, own, constant: [found], perLayer: layer > 0 && found % layer == 0 ? [found / layer] : [])
+  }
+
+  private static func offsetHypotheses(
+    _ context: CauseContext, _ own: WeightName, constant: [Int], perLayer: [Int]
+  ) -> [Hypothesis] {
     func hypothesis(_ detail: String, _ distance: @escaping @Sendable (CauseContext) -> Int) -> Hypothesis {
       Hypothesis(detail) { context in
-        guard let source = context.weights.source(own, layer: context.layer ?? 0, shiftedBy: distance(context)) else {
-          return nil
-        }
+        let layer = context.layer ?? 0
+        guard let source = context.weights.source(own, layer: layer, shiftedBy: distance(context)) else { return nil }
         return productEstimate(context, source)
       }
     }
+    func sign(_ distance: Int) -> String { distance > 0 ? "+\(distance)" : "\(distance)" }
     var seen: Set<Int> = [0]
+    let layer = context.layer ?? 0
     return constant.filter { seen.insert($0).inserted }.map { distance in
-      hypothesis("\(distance > 0 ? "+" : "")\(distance) floats: \(context.weights.place(own, layer, distance))") { _ in
-        distance
-      }
+      hypothesis("\(sign(distance)) floats: \(context.weights.place(own, layer, distance))") { _ in distance }
     }
-      + perLayer.map { distance in
-        hypothesis("\(distance > 0 ? "+" : "")\(distance) floats per layer") { distance * ($0.layer ?? 0) }
+      + perLayer.filter { $0 != 0 }.map { distance in
+        hypothesis("\(sign(distance)) floats per layer") { distance * ($0.layer ?? 0) }
       }
   }
 }

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import PlatformLibc
 
 extension Replay {
   /// Scores of one head: (q . k[t]) / divisor for every row t. Shapes: query n, each row of keys at least `columns`.

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import PlatformLibc
 
 extension Replay {
   /// SwiGLU: y = silu(g) * up with silu(g) = g / (1 + exp(-g)). Shapes: both n.

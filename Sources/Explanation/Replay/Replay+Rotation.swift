@@ -1,12 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#else
-  #error("unsupported platform: the replay needs a C library's elementary functions")
-#endif
+import PlatformLibc
 
 extension Replay {
   /// How RoPE is computed; by default as llama2.c does.

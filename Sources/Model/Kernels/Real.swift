@@ -1,12 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#else
-  #error("unsupported platform: the kernels need a C library's elementary functions")
-#endif
+import PlatformLibc
 
 public import TraceFormat
 

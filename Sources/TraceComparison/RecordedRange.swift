@@ -1,0 +1,42 @@
+import TraceFormat
+
+/// What a trace's header says was to be recorded.
+struct RecordedRange {
+  private let sites: Set<String>?
+  private let layers: ClosedRange<Int>?
+  private let layersWereRestricted: Bool
+  private let firstPosition: Int
+  private let lastPosition: Int
+  private let steps: Int?
+  private let isNotQuantized: Bool
+
+  init(_ header: TraceHeader) {
+    isNotQuantized = header[text: .precision].map { $0 != "int8" } ?? false
+    sites = header[text: .sites].map { Set($0.split(separator: ",").map(String.init)) }
+    let (first, last) = (header[integer: .firstLayer] ?? 0, header[integer: .lastLayer] ?? Int.max)
+    layers = first <= last ? first...last : nil
+    layersWereRestricted =
+      first > 0 || (header[integer: .layerCount].map { last < Int.max && last + 1 < $0 } ?? false)
+    firstPosition = header[integer: .firstPosition] ?? 0
+    lastPosition = header[integer: .lastPosition] ?? Int.max
+    steps = header[integer: .steps]
+  }
+
+  var namesSites: Bool { sites != nil }
+
+  /// Whether a name was to be recorded for certain.
+  func names(_ key: RecordKey) -> Bool { sites?.contains(key.name.text) ?? false }
+
+  /// Whether a run of this kind does not compute a site.
+  func isOfOtherKind(_ key: RecordKey) -> Bool { isNotQuantized && key.name.site?.isQuantizedOnly ?? false }
+
+  func endsBefore(_ position: Int) -> Bool { steps.map { position >= $0 } ?? false }
+
+  func leavesOut(_ key: RecordKey) -> Bool {
+    if let sites, !sites.contains(key.name.text) { return true }
+    if let layer = key.layer, let layers, !layers.contains(layer) { return true }
+    if key.layer == nil, key.name.site != nil, layersWereRestricted { return true }
+    if key.position < firstPosition, !(key.name.site?.isCached ?? false) { return true }
+    return key.position > lastPosition && !endsBefore(key.position)
+  }
+}

@@ -1,0 +1,57 @@
+import ToolSupport
+import TraceComparison
+import TraceFormat
+
+/// What people get to read.
+extension Inspection {
+  static func printTokens(_ trace: borrowing TraceFile, limit: Int, _ output: OutputWriter) {
+    let tokens = trace.tokens
+    output.line("position      id  text")
+    for position in tokens.keys.sorted().prefix(limit) {
+      guard let token = tokens[position] else { continue }
+      let text = token.quotedText ?? "-"
+      output.line(padded(String(position), to: 8) + padded(String(token.id), to: 8) + "  " + text)
+    }
+    if tokens.count > limit { output.line("  ... \(tokens.count - limit) more") }
+  }
+
+  static func printOverview(
+    _ trace: borrowing TraceFile, _ contents: Contents, problemCount: Int, _ options: InspectionOptions,
+    _ output: OutputWriter
+  ) {
+    let state = !trace.isComplete ? "cut short or damaged" : problemCount > 0 ? "damaged" : "complete"
+    output.line(
+      "\(visibleText(trace.path.utf8)): \(state), \(trace.recordCount) records, \(trace.tokens.count) tokens, "
+        + "\(trace.byteCount) bytes")
+    output.line("\nHeader")
+    output.line("  producer                \(visibleText(trace.header.producer.utf8))")
+    for (name, value) in trace.header.fields.sorted(by: { $0.key < $1.key }) {
+      output.line("  \(name)" + padded("", to: max(2, 24 - name.count)) + text(value))
+    }
+    let limit = options.isFull ? Int.max : listingLimit
+    output.line("\nTokens")
+    printTokens(trace, limit: limit, output)
+    output.line("\nRecords")
+    output.line(
+      "  site" + padded("shape", to: 26) + padded("dtype", to: 10) + padded("layers", to: 9)
+        + padded("positions", to: 11) + padded("records", to: 9) + padded("NaN", to: 6) + padded("inf", to: 6))
+    let entries = contents.sorted
+    for entry in entries.prefix(limit) {
+      let name = entry.name.text
+      output.line(
+        "  \(name)" + padded(entry.shape, to: 30 - name.count) + padded(entry.dtype, to: 10)
+          + padded(entry.layers?.text ?? "-", to: 9) + padded(entry.positions.text, to: 11)
+          + padded(String(entry.records), to: 9) + padded(String(entry.nanCount), to: 6)
+          + padded(String(entry.infinityCount), to: 6))
+    }
+    if entries.count > limit { output.line("  ... \(entries.count - limit) more; --full prints all") }
+  }
+
+  private static func text(_ value: HeaderValue) -> String {
+    switch value {
+    case .integer(let number): String(number)
+    case .real(let number): NumberText.shortest(number)
+    case .text(let bytes): "\"\(visibleText(bytes, quoted: true))\""
+    }
+  }
+}

@@ -1,8 +1,8 @@
 """What explaining a trace costs, against what producing it cost: `explain_cost.py`, after `make`.
 
-Wall and processor time of the model's own programs and of `tracediff explain`, on the shape of stories15M at 256 positions and
-on stories260K at 512; then explain's peak of anonymous memory (mapped files do not count: the kernel drops their pages at
-will) at a length and at ten times that length. Needs python3 alone; memory is read where /proc is.
+Wall and processor time of the model's own programs and of `tracediff explain`, on the shape of stories15M at 256
+positions and on stories260K at 512; then explain's peak of anonymous memory (mapped files do not count: the kernel drops
+their pages at will) at a length and at ten times that length. Needs python3 alone; memory is read where /proc is.
 """
 
 import os
@@ -68,7 +68,8 @@ def times(model, trace):
     print("|---|---|---|---|---|---|")
     explain = medians["tracediff explain"]
     for name, (wall, cpu) in medians.items():
-        print(f"| {name} | {wall:.2f} | {cpu:.2f} | {cpu / wall:.2f} | {explain[0] / wall:.2f}x | {explain[1] / cpu:.2f}x |")
+        print(f"| {name} | {wall:.2f} | {cpu:.2f} | {cpu / wall:.2f} | {explain[0] / wall:.2f}x "
+              f"| {explain[1] / cpu:.2f}x |")
 
 
 def memory(model, trace, lengths):
@@ -84,7 +85,8 @@ def main():
     WORK.mkdir(parents=True, exist_ok=True)
     trace = WORK / "cost.trace"
     runs = [(honest.Model("15M", honest.synthesized("15M"), honest.mixed_tokens(256, 32000)), (25, 250))]
-    trained = pathlib.Path(os.environ.get("LLAMA2_MODELS", honest.ROOT.parent / "shared" / "models")) / "stories260K.bin"
+    folder = os.environ.get("LLAMA2_MODELS", honest.ROOT.parent / "shared" / "models")
+    trained = pathlib.Path(folder) / "stories260K.bin"
     if trained.exists():
         runs.append((honest.Model("stories260K", trained, honest.mixed_tokens(512, 512)), (51, 510)))
     for model, lengths in runs:

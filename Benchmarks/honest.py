@@ -3,9 +3,9 @@
     honest.py [--quick] [--models FOLDER] [--only TEXT] [--matrix FILE]
 
 Honest builds are programs without a mistake that round differently: the C program under every compiler and option at
-hand, tracedump, and forward passes in numpy and JAX that sum in other orders and use other formulas. Each traces the same
-tokens; each trace is explained. One line per run: the largest ratio of error to bound (up to 1 is rounding), where it is,
-what was flagged, and the time. Exit status: 0 nothing was flagged, 1 something was, 2 trouble.
+hand, tracedump, and forward passes in numpy and JAX that sum in other orders and use other formulas. Each traces the
+same tokens; each trace is explained. One line per run: the largest ratio of error to bound (up to 1 is rounding), where
+it is, what was flagged, and the time. Exit status: 0 nothing was flagged, 1 something was, 2 trouble.
 
 Needs python3; what numpy or JAX cannot be had for, or a compiler cannot build, is left out and said.
 """
@@ -38,9 +38,9 @@ OPTIONS = {
     "-O2 -mfpmath=387": ["-O2", "-mfpmath=387"],
     "-m32 -O2 -mfpmath=387": ["-m32", "-O2", "-mfpmath=387"],
 }
-# A result of one correctly rounded operation is off by half a unit at worst, and somewhere nearly by that: these sites come
-# close to their bound in any program. How tight the others' bounds are is seen without them. An int8 value differs by one
-# step or not at all, and one step is its bound: a ratio of exactly 1.
+# A result of one correctly rounded operation is off by half a unit at worst, and somewhere nearly by that: these sites
+# come close to their bound in any program. How tight the others' bounds are is seen without them. An int8 value differs
+# by one step or not at all, and one step is its bound: a ratio of exactly 1.
 ROUNDED_ONCE = ("x.embed", "x.attn_residual", "x.ffn_residual")
 QUANTIZED_VALUES = ("xq.", "hq.")
 QUICK_OPTIONS = ("-O2", "-O3 -march=native, FMA", "-Ofast -march=native", "-Ofast -march=native -mrecip")
@@ -131,12 +131,12 @@ def token_list(model):
     return ",".join(map(str, model.tokens))
 
 
-def tracedump(*options):
-    return lambda model, trace: run([BIN / "tracedump", model.path, "--tokens", token_list(model), "-o", trace, *options])[0]
-
-
-def c_program(program, *options):
+def program_run(program, *options):
     return lambda model, trace: run([program, model.path, "--tokens", token_list(model), "-o", trace, *options])[0]
+
+
+def tracedump(*options):
+    return program_run(BIN / "tracedump", *options)
 
 
 def compiled(quick):
@@ -153,14 +153,18 @@ def compiled(quick):
             sources = sorted(map(str, (ROOT / "reference").glob("*.c")))
             build = subprocess.run([compiler, "-std=c11", "-w", *options, "-o", str(program), *sources, "-lm"],
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            started = build.returncode == 0 and subprocess.run([str(program), "--version"], capture_output=True).returncode
-            if build.returncode or started:
-                why = "does not start" if started else (build.stdout.strip().splitlines() or ["no message"])[0]
+            if build.returncode:
+                why = (build.stdout.strip().splitlines() or ["no message"])[0]
+            elif subprocess.run([str(program), "--version"], capture_output=True).returncode:
+                why = "does not start"
+            else:
+                why = None
+            if why:
                 note(f"{compiler} {name}: left out: {why[:100]}")
                 continue
-            result[f"C, {compiler} {name}"] = c_program(program)
+            result[f"C, {compiler} {name}"] = program_run(program)
             if name == "-O2" and compiler == COMPILERS[0]:
-                result["C, float64"] = c_program(program, "--precision", "f64")
+                result["C, float64"] = program_run(program, "--precision", "f64")
     return result
 
 
@@ -203,7 +207,8 @@ def place(record):
 
 
 def explain(model, trace):
-    seconds, output = run([BIN / "tracediff", "explain", trace, "--model", model.path, "--json", "-"], statuses=(0, 1, 2))
+    command = [BIN / "tracediff", "explain", trace, "--model", model.path, "--json", "-"]
+    seconds, output = run(command, statuses=(0, 1, 2))
     return seconds, json.loads(output)
 
 
@@ -211,8 +216,8 @@ def flagged(verdict):
     """What explain says is wrong, in a few words; empty for an honest verdict of a whole trace."""
     if verdict["verdict"] == "rounding":
         return f"{verdict['unchecked_count']} records unchecked" if verdict["unchecked_count"] else ""
-    faults = [f"{fault['site']} {fault['records']}x, ratio {float(fault['first']['ratio']):.3g} at {place(fault['first'])}"
-              for fault in verdict["faults"]]
+    faults = [f"{fault['site']} {fault['records']}x, first with ratio {float(fault['first']['ratio']):.3g} at "
+              f"{place(fault['first'])}" for fault in verdict["faults"]]
     return "; ".join([verdict["verdict"], *faults, *verdict["problems"][:2]])
 
 
@@ -248,8 +253,9 @@ def main():
     builds |= compiled(options.quick) | in_python(options.quick)
     everything = models(pathlib.Path(options.models), options.quick)
     trace, ratios, alarms, runs = WORK / "run.trace", {}, [], 0
-    print("| model, positions | build | largest ratio | where | largest of sums and functions | flagged | trace, s | explain, s |")
-    print("|---|---|---|---|---|---|---|---|", flush=True)
+    columns = ("model, positions", "build", "largest ratio", "where", "largest of sums and functions", "flagged",
+               "trace, s", "explain, s")
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|", flush=True)
     for model in everything:
         for title, produce in builds.items():
             if options.only not in f"{model.title} {title}" or not model.python and title.startswith(("numpy", "JAX")):
@@ -265,8 +271,8 @@ def main():
                 alarms.append(f"{model.title}: {title}: {wrong}")
             found = ratios[title, model.title] = Ratios(verdict)
             print(f"| {model.title} | {title} | {ratio_text(found.largest)} | {place(verdict['worst'])} "
-                  f"| {ratio_text(found.others)} `{found.others_site}` | {wrong or 'no'} | {produced:.2f} | {explained:.2f} |",
-                  flush=True)
+                  f"| {ratio_text(found.others)} `{found.others_site}` | {wrong or 'no'} | {produced:.2f} "
+                  f"| {explained:.2f} |", flush=True)
     trace.unlink(missing_ok=True)
     if options.matrix:
         write_matrix(options.matrix, builds, everything, ratios)

@@ -1,8 +1,8 @@
 """Honest forward passes in numpy and JAX for honest.py: one model, and many ways to round it.
 
-`Arithmetic` is float32 as numpy computes it. Each subclass changes one thing that two correct programs may do differently:
-the order or the precision of sums, the formula of softmax, the way to the RoPE angles. `trace` runs one of them over all
-positions, layer by layer, and records every site.
+`Arithmetic` is float32 as numpy computes it. Each subclass changes one thing that two correct programs may do
+differently: the order or the precision of sums, the formula of softmax, the way to the RoPE angles. `trace` runs one of
+them over all positions, layer by layer, and records every site.
 """
 
 import os
@@ -351,13 +351,13 @@ class Rounded(Double):
 
 
 VARIANTS = [Arithmetic, Batched, Einsum, Accumulating64, Ascending, Descending, Halving, Lanes, Blocks, WithoutMaximum,
-            Reciprocal, Online, LogarithmOfSum, DividedAfter, PowersOfTwo, Table64, Frequencies64, RepeatedMultiplication,
-            ExponentialFrequencies, Complex, ScaledQuery, ScaledBoth, OtherNorm, WeightFirst, PowerNorm, TwoBranchSigmoid,
-            Double]
+            Reciprocal, Online, LogarithmOfSum, DividedAfter, PowersOfTwo, Table64, Frequencies64,
+            RepeatedMultiplication, ExponentialFrequencies, Complex, ScaledQuery, ScaledBoth, OtherNorm, WeightFirst,
+            PowerNorm, TwoBranchSigmoid, Double]
 
 
 def forward(m, arithmetic, tokens, record):
-    """The whole forward pass of a model over `tokens`; `record(site, layer, array)` gets all positions of a site, or a list."""
+    """The whole forward pass of a model over `tokens`; `record(site, layer, rows)` gets all positions of a site."""
     a, count = arithmetic, len(tokens)
     group = m.n_heads // m.n_kv_heads
 
@@ -405,7 +405,7 @@ def forward(m, arithmetic, tokens, record):
 
 
 def trace(checkpoint, path, tokens, variant):
-    """Runs a variant over a checkpoint of version 0 and writes the trace. Raises OverflowError where it has no result."""
+    """Runs a variant over a checkpoint of version 0 and writes the trace. OverflowError where it has no result."""
     m = port.Model(checkpoint)
     stored = getattr(variant, "stored", variant.real)
     header = dict(m.header, producer="numpy: " + variant.title, precision="f64" if stored is F64 else "f32",

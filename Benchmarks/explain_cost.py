@@ -1,8 +1,8 @@
 """What explaining a trace costs, against what producing it cost: `explain_cost.py`, after `make`.
 
 Wall and processor time of the model's own programs and of `tracediff explain`, on the shape of stories15M at 256
-positions and on stories260K at 512; then explain's peak of anonymous memory (mapped files do not count: the kernel drops
-their pages at will) at a length and at ten times that length. Needs python3 alone; memory is read where /proc is.
+positions and on stories260K at 512; then explain's peak of anonymous memory (mapped files do not count: the kernel
+drops their pages at will) at a length and at ten times that length. Needs python3 alone; memory is read where /proc is.
 """
 
 import os

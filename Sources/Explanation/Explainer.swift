@@ -78,7 +78,7 @@ package struct Explainer {
     let total = replay.positionCount
     replay.run(progress: { progress($0, total) }) { key, outcome in
       switch outcome {
-      case .replayed(let tensor, let estimate, let context): take(key, tensor, estimate, context)
+      case .replayed(let judgement, let context): take(key, judgement, context)
       case .unchecked(let reason): takeUnchecked(key, reason)
       case .damaged(let error):
         takeUnchecked(key, "damaged")
@@ -93,11 +93,9 @@ package struct Explainer {
     return result
   }
 
-  private mutating func take(
-    _ key: RecordKey, _ tensor: RecordedTensor, _ estimate: Estimate, _ context: CauseContext
-  ) {
-    let judgement = Judgement(tensor, estimate)
-    expected?.take(key, tensor, estimate, isFaulty: !judgement.isRounding)
+  private mutating func take(_ key: RecordKey, _ judgement: Judgement, _ context: CauseContext) {
+    let tensor = context.actual
+    expected?.take(key, tensor, context.expected, isFaulty: !judgement.isRounding)
     let finding = Explanation.Finding(key: key, shape: tensor.shape, type: tensor.type, judgement: judgement)
     var summary = result.sites[context.site] ?? Explanation.SiteSummary()
     summary.records += 1

@@ -2,8 +2,10 @@ import Dispatch
 import Synchronization
 
 /// The results of a body for 0..<count, computed on all processors.
-func concurrentMap<Result: Sendable>(_ count: Int, _ body: (Int) -> Result) -> [Result] {
-  guard count > 1 else { return (0..<count).map(body) }
+///
+/// - Parameter work: about how many elementary steps all of them take; what takes few is not worth waking other threads.
+func concurrentMap<Result: Sendable>(_ count: Int, work: Int = .max, _ body: (Int) -> Result) -> [Result] {
+  guard count > 1, work > 8192 else { return (0..<count).map(body) }
   let results = Mutex([Result?](repeating: nil, count: count))
   withoutActuallyEscaping(body) { body in
     nonisolated(unsafe) let compute = body

@@ -18,9 +18,9 @@ struct TraceReplay {
   private var caches: [Step: [Estimate?]] = [:]
 
   /// What the replay of one record gives.
-  enum Outcome {
-    /// The operation could be replayed.
-    case replayed(RecordedTensor, Estimate, CauseContext)
+  enum Outcome: Sendable {
+    /// The operation could be replayed: how the record compares; the context holds both.
+    case replayed(Judgement, CauseContext)
     /// It could not; why.
     case unchecked(String)
     /// The record is damaged; how.
@@ -61,48 +61,90 @@ struct TraceReplay {
   }
 
   private mutating func perform(_ step: Step, _ positions: Range<Int>, _ body: (RecordKey, Outcome) -> Void) {
-    let inputs = positions.map { position in self.inputs(step, position, positions) }
-    let estimates = estimate(step, positions, inputs)
-    var results = [Estimate?](repeating: nil, count: positions.count)
-    for (row, position) in positions.enumerated() {
-      let key = RecordKey(step.site, layer: step.layer, position: position)
-      let estimate = estimates[row]
-      let isBlind = estimate.map { $0.isTooWide && !inputs[row].isExact } ?? false
-      guard model.tensors.contains(key) else {
-        results[row] = isBlind ? nil : estimate
-        continue
-      }
-      let tensor: RecordedTensor
-      do throws(TraceError) {
-        guard let found = try model.tensors.tensor(key) else { continue }
-        tensor = found
-      } catch {
-        body(key, .damaged(error))
-        continue
-      }
-      guard isWellFormed(tensor, key) else {
-        body(key, .unchecked("its shape \(tensor.shape) is not that of the site in this model"))
-        continue
-      }
-      results[row] = tensor.estimate
-      if let estimate, !isBlind, estimate.isUnbounded {
-        body(key, .unchecked("what it is computed from leaves the range of float32, where honest results differ"))
-      } else if let estimate, !isBlind {
-        let context = CauseContext(
-          replay: model, site: step.site, layer: step.layer, position: position, inputs: inputs[row].values,
-          actual: tensor, expected: estimate, cache: inputs[row].cache)
-        body(key, .replayed(tensor, estimate, context))
-      } else if isBlind {
-        body(key, .unchecked("too much between it and the nearest recorded tensors was not recorded to prove anything"))
-      } else {
-        body(key, .unchecked(inputs[row].missing ?? "an input is missing"))
-      }
-    }
-    current[step.site] = results
+    let rows = self.rows(step, positions)
+    current[step.site] = rows.map(\.result)
     if step.site.isCached {
       caches[step, default: []].removeLast(max(0, (caches[step]?.count ?? 0) - positions.lowerBound))
-      caches[step, default: []] += results
+      caches[step, default: []] += rows.map(\.result)
     }
+    for (row, position) in zip(rows, positions) {
+      if let outcome = row.outcome { body(RecordKey(step.site, layer: step.layer, position: position), outcome) }
+    }
+  }
+
+  /// One step at one position: what later steps compute with, and what there is to say of its record.
+  private struct Row: Sendable {
+    /// The recorded values, or the estimate where there are none; nil where neither is known.
+    var result: Estimate?
+    /// nil where nothing was recorded.
+    var outcome: Outcome?
+  }
+
+  /// Replays a step at every position of a block and judges its records, on all processors where there is enough to do.
+  private func rows(_ step: Step, _ positions: Range<Int>) -> [Row] {
+    let operation = step.site.operation(quantized: model.isQuantized)
+    let work = positions.count * self.work(step.site, operation, position: positions.upperBound)
+    guard operation.kind == .product, let weight = operation.weight else {
+      return concurrentMap(positions.count, work: work) { row in
+        let position = positions.lowerBound + row
+        let inputs = self.inputs(step, position, positions)
+        guard inputs.missing == nil else { return self.row(step, position, inputs, nil) }
+        let estimate = model.replay(
+          operation, layer: step.layer, position: position, inputs.values, cache: inputs.cache)
+        return self.row(step, position, inputs, estimate)
+      }
+    }
+    let inputs = positions.map { self.inputs(step, $0, positions) }
+    let vectors = inputs.map { $0.missing == nil ? model.activation($0.values) : nil }
+    let estimates = Replay.product(
+      vectors, model.matrix(weight, layer: model.weightLayer(step.layer)), groupSize: model.productGroupSize)
+    return concurrentMap(positions.count, work: work) { row in
+      self.row(step, positions.lowerBound + row, inputs[row], estimates[row])
+    }
+  }
+
+  /// About how many elementary steps one row takes, a product's own apart.
+  private func work(_ site: Site, _ operation: SiteOperation, position: Int) -> Int {
+    let length =
+      model.sizes.length(of: site, groupSize: model.weights.groupSize) ?? model.sizes.headCount * (position + 1)
+    switch operation.kind {
+    case .scores: return length * model.sizes.headSize
+    case .weightedSum: return length * (position + 1)
+    case .softmax, .swiglu, .rotation: return length * 8
+    default: return length
+    }
+  }
+
+  /// Compares an estimate with what was recorded.
+  private func row(_ step: Step, _ position: Int, _ inputs: Inputs, _ estimate: Estimate?) -> Row {
+    let key = RecordKey(step.site, layer: step.layer, position: position)
+    let isBlind = estimate.map { !inputs.isExact && $0.isTooWide } ?? false
+    guard model.tensors.contains(key) else { return Row(result: isBlind ? nil : estimate) }
+    let tensor: RecordedTensor
+    do throws(TraceError) {
+      guard let found = try model.tensors.tensor(key) else { return Row() }
+      tensor = found
+    } catch {
+      return Row(outcome: .damaged(error))
+    }
+    guard isWellFormed(tensor, key) else {
+      return Row(outcome: .unchecked("its shape \(tensor.shape) is not that of the site in this model"))
+    }
+    guard let estimate else {
+      return Row(result: tensor.estimate, outcome: .unchecked(inputs.missing ?? "an input is missing"))
+    }
+    guard !isBlind else {
+      let reason = "too much between it and the nearest recorded tensors was not recorded to prove anything"
+      return Row(result: tensor.estimate, outcome: .unchecked(reason))
+    }
+    guard !estimate.isUnbounded else {
+      let reason = "what it is computed from leaves the range of float32, where honest results differ"
+      return Row(result: tensor.estimate, outcome: .unchecked(reason))
+    }
+    let context = CauseContext(
+      replay: model, site: step.site, layer: step.layer, position: position, inputs: inputs.values,
+      actual: tensor, expected: estimate, cache: inputs.cache)
+    return Row(result: tensor.estimate, outcome: .replayed(Judgement(tensor, estimate), context))
   }
 
   /// What an operation reads at one position.
@@ -136,24 +178,6 @@ struct TraceReplay {
     }
     if operation.kind == .embedding, model.tokens[position] == nil { result.missing = "its token is unknown" }
     return result
-  }
-
-  private func estimate(_ step: Step, _ positions: Range<Int>, _ inputs: [Inputs]) -> [Estimate?] {
-    let operation = step.site.operation(quantized: model.isQuantized)
-    let isKnown = inputs.map { $0.missing == nil }
-    if operation.kind == .product, let weight = operation.weight {
-      let vectors = inputs.map { $0.missing == nil ? model.activation($0.values) : nil }
-      return Replay.product(
-        vectors, model.matrix(weight, layer: model.weightLayer(step.layer)), groupSize: model.productGroupSize)
-    }
-    return concurrentMap(positions.count) { row -> [Estimate?] in
-      guard isKnown[row] else { return [nil] }
-      return [
-        self.model.replay(
-          operation, layer: step.layer, position: positions.lowerBound + row, inputs[row].values,
-          cache: inputs[row].cache)
-      ]
-    }.map { $0[0] }
   }
 
   private func isWellFormed(_ tensor: RecordedTensor, _ key: RecordKey) -> Bool {

@@ -1,8 +1,8 @@
 package import Explanation
 package import Model
-import TraceFormat
+package import TraceFormat
 
-/// A model in which faults are planted, and the same model computed rightly.
+/// A model in which faults are planted.
 package final class RecallModel: Sendable {
   /// What reports call it.
   package let name: String
@@ -12,27 +12,19 @@ package final class RecallModel: Sendable {
   package let sizes: Configuration
   /// Quantization group size; nil for float32.
   package let groupSize: Int?
-  private let open: @Sendable () throws -> Checkpoint
+  private let checkpoint: Checkpoint
   private let tokens: [Int]
-  private let honest: Recording
 
   /// A model of a number of positions.
   ///
-  /// - Parameter open: opens the checkpoint; called for every run.
-  package init(_ name: String, positions: Int = 12, _ open: @escaping @Sendable () throws -> Checkpoint) throws {
+  /// - Parameter open: opens the checkpoint.
+  package init(_ name: String, positions: Int = 12, _ open: () throws -> Checkpoint) throws {
     self.name = name
-    self.open = open
-    let model = try open()
-    sizes = model.configuration
-    groupSize = model.groupSize
+    checkpoint = try open()
+    sizes = checkpoint.configuration
+    groupSize = checkpoint.groupSize
     tokens = sampleTokens(count: positions, vocabularySize: sizes.vocabularySize)
     weights = ModelWeights(try open())
-    var recording = Recording()
-    let plan = try RunPlan(model, precision: .float32, steps: tokens.count, input: .forced(tokens))
-    _ = run(
-      plan, FaultyOperations([], quantized: groupSize != nil), model: model, tokenizer: nil, observer: &recording,
-      print: { _ in })
-    honest = recording
   }
 
   /// A test model.
@@ -41,112 +33,132 @@ package final class RecallModel: Sendable {
     try self.init("\(model.rawValue) \(kind)", positions: positions) { try model.checkpoint(version) }
   }
 
+  /// The faults of a list that compute something else than llama2.c does in this model.
+  package func applicable(_ faults: [Fault]) -> [Fault] {
+    faults.filter { $0.applies(to: sizes, groupSize: groupSize) }
+  }
+
   /// Explains a run with the given operations.
   package func explain<Ops: Operations>(_ operations: Ops) throws -> Explanation {
     let folder = try TemporaryFolder()
-    try trace(try open(), operations, tokens: tokens, to: folder.path("run.trace"))
-    let file = try TraceFile(path: folder.path("run.trace"))
-    return try Explainer(RecordedTensors(file), model: weights).explain()
+    try trace(checkpoint, operations, tokens: tokens, to: folder.path("run.trace"))
+    return try explain(folder.path("run.trace"))
+  }
+
+  private func explain(_ path: String) throws -> Explanation {
+    try Explainer(RecordedTensors(TraceFile(path: path)), model: weights).explain()
   }
 
   /// What an explanation makes of a fault that was planted alone.
-  package func outcome(_ fault: Fault) throws -> RecallOutcome {
-    let model = try open()
-    var faulty = Recording()
-    let plan = try RunPlan(model, precision: .float32, steps: tokens.count, input: .forced(tokens))
-    _ = run(
-      plan, FaultyOperations(fault, quantized: groupSize != nil), model: model, tokenizer: nil, observer: &faulty,
-      print: { _ in })
-    let explanation = try explain(FaultyOperations(fault, quantized: groupSize != nil))
-    return RecallOutcome(fault, explanation, changes: changes(fault, faulty))
+  package func outcome(_ fault: Fault) throws -> RecallOutcome { try outcome([fault]) }
+
+  /// What an explanation makes of faults that were planted together.
+  package func outcome(_ faults: [Fault]) throws -> RecallOutcome { try outcome(faults, answer: nil, places: faults) }
+
+  /// Judges an answer as if it were the explanation of a run with planted faults.
+  ///
+  /// - Parameters:
+  ///   - answer: the explanation; nil to explain the run.
+  ///   - planted: the faults that the run has, if not those that are asked for.
+  package func outcome(
+    _ faults: [Fault], answer: Explanation?, places planted: [Fault]? = nil
+  ) throws -> RecallOutcome {
+    let folder = try TemporaryFolder()
+    let path = folder.path("run.trace")
+    let operations = FaultyOperations(planted ?? faults, quantized: groupSize != nil)
+    try trace(checkpoint, operations, tokens: tokens, to: path)
+    let places = try places(Set(faults.flatMap(\.sites)), path)
+    return RecallOutcome(faults, try answer ?? explain(path), places: places)
   }
 
-  /// The records of the fault's sites up to the first that it moves visibly, each with how far: relative to the tensor's rms.
-  ///
-  /// Up to the first record that it changes, both runs compute the same; so the difference there is the fault's own.
-  private func changes(_ fault: Fault, _ faulty: Recording) -> (key: RecordKey, size: Double)? {
-    for key in honest.order {
-      guard let right = honest.records[key], let wrong = faulty.records[key], right != wrong else { continue }
-      let difference = zip(right, wrong).map { abs($0 - $1) }.max() ?? 0
-      let rms = (right.reduce(0) { $0 + $1 * $1 } / Double(max(right.count, 1))).squareRoot()
-      return (key, rms > 0 ? difference / rms : .infinity)
-    }
-    return nil
+  /// The greatest ratio of error to bound of each site of llama2.c's own run, by the second judge.
+  package func honestRatios() throws -> [Site: Double] {
+    let folder = try TemporaryFolder()
+    let path = folder.path("run.trace")
+    try trace(checkpoint, FaultyOperations([], quantized: groupSize != nil), tokens: tokens, to: path)
+    return try places(Set(Site.all(quantized: groupSize != nil)), path).mapValues(\.ratio)
+  }
+
+  private func places(_ sites: Set<Site>, _ path: String) throws -> [Site: IndependentJudge.Place] {
+    let judge = try IndependentJudge(path: path)
+    return try Dictionary(uniqueKeysWithValues: sites.map { ($0, try judge.place(of: $0, checkpoint)) })
   }
 }
 
-/// How an explanation did on one planted fault.
+/// How an explanation did on planted faults.
+///
+/// A fault's place is, at each site that it computes, the first record that it moves beyond the bound of rounding: in which an
+/// element differs from the exact result of the operation, on the inputs that the faulty run itself recorded, by more than the
+/// bound of `docs/rounding.md`. Both come from `IndependentJudge`, a second implementation in plain loops; neither the
+/// explainer's answer nor a tolerance has a part in it. The explanation must name exactly these sites, each with exactly this
+/// layer and position, and no other. A fault without a place can be told from rounding by nobody and is counted apart; in a pair, it may
+/// be the other fault's company that hides it.
 package struct RecallOutcome: Sendable {
   /// The answer.
   package enum Result: String, Sendable, CaseIterable {
-    /// At exactly the right place, and the true cause is among those named.
+    /// At exactly the right places, and the true cause of each fault is among those named.
     case named
-    /// At exactly the right place, without a name.
+    /// At exactly the right places, and a fault has no name.
     case located
-    /// At exactly the right place, with names of which none is true.
+    /// At exactly the right places, with names of which none is true.
     case misnamed
     /// Not found, found elsewhere, or found with other operations that are right.
     case missed
-    /// It moves no record beyond its bound, so that it cannot be told from rounding.
+    /// One of the faults moves no record beyond its bound; what the others move is at exactly the right places.
     case invisible
   }
 
-  /// The fault.
-  package let fault: Fault
+  /// The faults.
+  package let faults: [Fault]
   /// The answer.
   package let result: Result
+  /// Whether names are asked for: faults that share an operation need locating only.
+  package let isNamable: Bool
   /// What was found, for whoever looks into a miss.
   package let description: String
-  /// The greatest ratio at the fault's sites.
+  /// The greatest ratio of error to bound at the sites of the fault that shows least, up to its place.
   package let ratio: Double
 
   /// Judges an explanation.
   ///
-  /// - Parameter changes: the first record that the fault changes, and how far relative to its rms.
-  init(_ fault: Fault, _ explanation: Explanation, changes: (key: RecordKey, size: Double)?) {
-    self.fault = fault
-    let found = explanation.faults
-    let names = found.map {
-      "\($0.site.rawValue): \($0.causes.map(\.id).joined(separator: "|"))\($0.precision ?? "") \($0.evidence.joined(separator: "; "))"
-    }
-    description =
-      "first \(found.first.map { "\($0.first.key)" } ?? "none"); changed \(changes.map { "\($0.key) by \($0.size)" } ?? "nothing"); \(names.joined(separator: ", "))"
-    ratio =
-      fault.sites.compactMap { site in
-        explanation.faults.first { $0.site == site }?.first.judgement.ratio
-          ?? explanation.sites[site]?.worst?.judgement.ratio
-      }.max() ?? 0
-    let isElsewhere = found.contains { !fault.sites.contains($0.site) }
-    guard let first = found.first, !isElsewhere else {
-      // What moves a record by more than any rounding at these lengths must be found.
-      let isSmall = (changes?.size ?? 0) < 1e-5
-      result = isElsewhere || !isSmall ? .missed : .invisible
-      return
-    }
-    guard let changes,
-      Self.isSamePlace(first.first.key, changes.key, fault)
-        || (changes.key < first.first.key && changes.size < 1e-5)
-    else {
+  /// - Parameter judged: what the second judge says of each of the faults' sites.
+  init(_ faults: [Fault], _ explanation: Explanation, places judged: [Site: IndependentJudge.Place]) {
+    self.faults = faults
+    let places = judged.compactMapValues(\.first)
+    ratio = faults.map { fault in fault.sites.compactMap { judged[$0]?.ratio }.max() ?? 0 }.min() ?? 0
+    isNamable = Set(faults.flatMap(\.sites)).count == faults.reduce(0) { $0 + $1.sites.count }
+    description = Self.description(explanation, places)
+    let found = Dictionary(uniqueKeysWithValues: explanation.faults.map { ($0.site, $0.first.key) })
+    guard found == places else {
       result = .missed
       return
     }
-    let named = found.map { fault in fault.causes.map(\.id) }
-    if named.allSatisfy(\.isEmpty) {
+    guard faults.allSatisfy({ fault in fault.sites.contains { places[$0] != nil } }) else {
+      result = .invisible
+      return
+    }
+    guard isNamable else {
       result = .located
-    } else if let causeID = fault.causeID, named.allSatisfy({ $0.contains(causeID) || $0.isEmpty }) {
-      result = named.contains(where: \.isEmpty) ? .located : .named
+      return
+    }
+    // One answer per faulty site: whether it has names, and whether the true one is among them.
+    let answers = explanation.faults.map { answer in
+      let cause = faults.first { $0.sites.contains(answer.site) }?.causeID
+      return (isEmpty: answer.causes.isEmpty, isTrue: answer.causes.contains { $0.id == cause })
+    }
+    if answers.allSatisfy(\.isTrue) {
+      result = .named
     } else {
-      result = .misnamed
+      result = answers.allSatisfy { $0.isEmpty || $0.isTrue } ? .located : .misnamed
     }
   }
 
-  /// Whether a place is the fault's. Scales are recorded behind the values that were made with them; a wrong scale shows in
-  /// both, and is a fault of the scale.
-  private static func isSamePlace(_ found: RecordKey, _ changed: RecordKey, _ fault: Fault) -> Bool {
-    if found == changed { return true }
-    return found.layer == changed.layer && found.position == changed.position
-      && [found, changed].allSatisfy { key in
-        key.name.site.map { fault.sites.contains($0) && $0.isQuantizedOnly } ?? false
-      }
+  private static func description(_ explanation: Explanation, _ places: [Site: RecordKey]) -> String {
+    let found = explanation.faults.map { fault in
+      let words = fault.causes.map(\.id) + [fault.precision].compactMap(\.self) + fault.evidence
+      return "\(fault.first.key) (\(words.joined(separator: "; ")))"
+    }
+    let planted = places.values.sorted().map(\.description)
+    return "planted: \(planted.joined(separator: " | ")); found: \(found.joined(separator: " | "))"
   }
 }

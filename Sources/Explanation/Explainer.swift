@@ -1,4 +1,5 @@
 import Model
+import TraceComparison
 import TraceFormat
 
 /// Explains a trace: replays it with its checkpoint, judges every record, and looks for the causes of what rounding cannot
@@ -7,7 +8,14 @@ package struct Explainer {
   private let replayModel: ReplayModel
   private let tensors: RecordedTensors
   private var investigations: [Site: Investigation] = [:]
+  private var through: [Site: [Site]] = [:]
+  private var uncheckedPlaces: [UncheckedKey: Int] = [:]
   private var expected: ExpectedReader?
+
+  private struct UncheckedKey: Hashable {
+    let name: TensorName
+    let reason: String
+  }
   private var result = Explanation()
 
   /// An explainer of a trace that was made from a checkpoint.
@@ -21,31 +29,42 @@ package struct Explainer {
     let header = tensors.trace.header
     try Self.check(header, model, isExpected: false)
     if let expected { self.expected = try ExpectedReader(expected, actual: tensors, model) }
-    let precision = header[text: .precision]
-    let isQuantized =
-      model.groupSize != nil && precision != RunPlan.Precision.float64.rawValue
-      && precision != RunPlan.Precision.float32.rawValue
-    let epsilon = header[real: .normEpsilon] ?? Constants.normEpsilon
-    let base = header[real: .ropeBase] ?? Constants.ropeBase
+    let constants = try Self.constants(header)
+    let quantization = Quantization(tensors, model, constants)
     replayModel = ReplayModel(
-      tensors: tensors, weights: model, isQuantized: isQuantized, epsilon: epsilon, base: base,
-      tokens: tensors.trace.tokens.mapValues(\.id))
+      tensors: tensors, weights: model, isQuantized: quantization.isQuantized, epsilon: constants.epsilon,
+      base: constants.base, tokens: tensors.trace.tokens.mapValues(\.id))
     result.producer = header.producer
-    result.isQuantized = isQuantized
+    result.isQuantized = quantization.isQuantized
     result.tokens = tensors.trace.tokens
     result.headSize = model.configuration.headSize
-    if epsilon != Constants.normEpsilon {
-      result.notes.append(
-        "RMSNorm is replayed with the trace's epsilon \(epsilon), not llama2.c's \(Constants.normEpsilon)")
+    if let note = quantization.note { result.notes.append(note) }
+    if Float(constants.epsilon) != Float(Constants.normEpsilon) {
+      result.constants.append("RMSNorm epsilon \(constants.epsilon) instead of llama2.c's \(Constants.normEpsilon)")
     }
-    if base != Constants.ropeBase {
-      result.notes.append("RoPE is replayed with the trace's base \(base), not llama2.c's \(Constants.ropeBase)")
+    if Float(constants.base) != Float(Constants.ropeBase) {
+      result.constants.append("RoPE base \(constants.base) instead of llama2.c's \(Constants.ropeBase)")
     }
     if header[bytes: .checkpointFingerprint] == nil {
       result.notes.append("the trace does not say which checkpoint it was made from")
     }
+    let vocabulary = 0..<model.configuration.vocabularySize
+    let foreign = tensors.trace.tokens.filter { !vocabulary.contains($0.value.id) }.min { $0.key < $1.key }
+    if let (position, token) = foreign {
+      result.problems.append(
+        "token \(token.id) at position \(position) is outside the vocabulary of \(vocabulary.count)")
+    }
     for problem in tensors.trace.problems { result.problems.append(problem.description) }
     if result.problems.isEmpty, !tensors.trace.isComplete { result.problems.append("the trace is cut short") }
+  }
+
+  /// The constants that the trace's header gives, or llama2.c's.
+  private static func constants(_ header: TraceHeader) throws(ExplainerError) -> (epsilon: Double, base: Double) {
+    let epsilon = header[real: .normEpsilon] ?? Constants.normEpsilon
+    let base = header[real: .ropeBase] ?? Constants.ropeBase
+    guard epsilon.isFinite, epsilon >= 0 else { throw .invalidConstant(.normEpsilon, epsilon) }
+    guard base.isFinite, base > 0 else { throw .invalidConstant(.ropeBase, base) }
+    return (epsilon, base)
   }
 
   /// Whether a trace was made from a checkpoint, as far as its header tells.
@@ -76,17 +95,22 @@ package struct Explainer {
     takeForeignNames()
     var replay = TraceReplay(replayModel)
     let total = replay.positionCount
+    if let key = replay.firstBeyond {
+      result.problems.append("\(key) lies beyond the model's context of \(replayModel.sizes.sequenceLength)")
+    }
     replay.run(progress: { progress($0, total) }) { key, outcome in
       switch outcome {
       case .replayed(let judgement, let context): take(key, judgement, context)
       case .unchecked(let reason): takeUnchecked(key, reason)
-      case .damaged(let error):
-        takeUnchecked(key, "damaged")
-        result.problems.append("\(key): \(error)")
+      case .malformed(let reason, let detail):
+        takeUnchecked(key, reason)
+        result.problems.append("\(key): \(detail)")
       }
     }
     for (site, investigation) in investigations {
-      result.faults.append(investigation.finish(checked: result.sites[site]?.records ?? 0))
+      var fault = investigation.finish(checked: result.sites[site]?.records ?? 0)
+      fault.through = through[site] ?? []
+      result.faults.append(fault)
     }
     result.faults.sort { $0.first.key < $1.first.key }
     result.expected = expected?.split
@@ -99,13 +123,19 @@ package struct Explainer {
     let finding = Explanation.Finding(key: key, shape: tensor.shape, type: tensor.type, judgement: judgement)
     var summary = result.sites[context.site] ?? Explanation.SiteSummary()
     summary.records += 1
-    summary.elements += tensor.values.count
+    summary.elements += tensor.values.count - judgement.unbounded
+    if judgement.unbounded > 0 {
+      takeUnchecked(
+        key, "computed from what leaves the range of float32 or is not a number, where honest results differ",
+        elements: judgement.unbounded)
+    }
     if judgement.isRounding {
       if summary.worst.map({ judgement.ratio > $0.judgement.ratio }) ?? true { summary.worst = finding }
       let place = Explanation.SiteSummary.limits.firstIndex { judgement.ratio <= $0 } ?? 4
       summary.distribution[place] += 1
     } else if investigations[context.site] == nil {
       investigations[context.site] = Investigation(context, finding)
+      through[context.site] = unrecordedInputs(context)
     } else {
       investigations[context.site]?.take(context, finding)
     }
@@ -117,55 +147,48 @@ package struct Explainer {
       let key = tensors.trace.key(at: place)
       guard let site = key.name.site else {
         takeUnchecked(key, "not a site of the table")
-        do throws(TraceError) { _ = try tensors.tensor(key) } catch { result.problems.append("\(key): \(error)") }
+        do throws(TraceError) { _ = try tensors.trace.withRecord(key) { _ in } } catch {
+          result.problems.append("\(key): \(error)")
+        }
         continue
       }
       if site.isQuantizedOnly && !replayModel.isQuantized {
         takeUnchecked(key, "a site of int8 runs, and this run does not quantize")
+      } else if key.position >= replayModel.sizes.sequenceLength {
+        takeUnchecked(key, "beyond the model's context")
       } else if (key.layer == nil) == (site.scope == .layer) || key.layer ?? 0 >= replayModel.sizes.layerCount {
         takeUnchecked(key, "the model has no such site at this layer")
       }
     }
   }
 
-  private mutating func takeUnchecked(_ key: RecordKey, _ reason: String) {
-    let place =
-      result.unchecked.firstIndex { $0.name == key.name && $0.reason == reason }
-      ?? {
-        result.unchecked.append(
-          Explanation.Unchecked(name: key.name, reason: reason, first: key, positions: key.position...key.position))
-        return result.unchecked.count - 1
-      }()
+  private mutating func takeUnchecked(_ key: RecordKey, _ reason: String, elements: Int? = nil) {
+    let own = UncheckedKey(name: key.name, reason: reason)
+    let place = uncheckedPlaces[own] ?? result.unchecked.count
+    if place == result.unchecked.count {
+      uncheckedPlaces[own] = place
+      result.unchecked.append(
+        Explanation.Unchecked(name: key.name, reason: reason, first: key, positions: key.position...key.position))
+    }
     result.unchecked[place].records += 1
+    if let elements { result.unchecked[place].elements = (result.unchecked[place].elements ?? 0) + elements }
     if let layer = key.layer { result.unchecked[place].layers.insert(layer) }
     let range = result.unchecked[place].positions
     result.unchecked[place].positions = min(range.lowerBound, key.position)...max(range.upperBound, key.position)
   }
-}
 
-/// Why a trace cannot be explained with a checkpoint.
-package enum ExplainerError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// A size differs.
-  case otherSizes(isExpected: Bool, field: String, trace: Int, checkpoint: Int)
-  /// The weights differ.
-  case otherCheckpoint(isExpected: Bool, trace: String, checkpoint: String)
-
-  /// Whether the expected trace is meant.
-  package var isAboutExpected: Bool {
-    switch self {
-    case .otherSizes(let isExpected, _, _, _), .otherCheckpoint(let isExpected, _, _): isExpected
+  /// The sites between a record and the nearest recorded tensors that it was carried from, in the order of execution.
+  private func unrecordedInputs(_ context: CauseContext) -> [Site] {
+    var found: Set<Site> = []
+    var open = [Step(site: context.site, layer: context.layer)]
+    while let step = open.popLast() {
+      for input in step.site.operation(quantized: replayModel.isQuantized).inputs {
+        let source = input.source(layer: step.layer, layerCount: replayModel.sizes.layerCount)
+        let key = RecordKey(source.site, layer: source.layer, position: context.position)
+        guard !tensors.contains(key), found.insert(source.site).inserted else { continue }
+        open.append(Step(site: source.site, layer: source.layer))
+      }
     }
-  }
-
-  /// One line in lower case.
-  package var description: String {
-    switch self {
-    case .otherSizes(let isExpected, let field, let trace, let checkpoint):
-      "the \(isExpected ? "expected " : "")trace was made from another model: \(field) is \(trace) in the trace and "
-        + "\(checkpoint) in the checkpoint"
-    case .otherCheckpoint(let isExpected, let trace, let checkpoint):
-      "the \(isExpected ? "expected " : "")trace was made from another checkpoint: it says fingerprint "
-        + "\(visibleText(trace.utf8)), and the checkpoint has \(checkpoint)"
-    }
+    return found.sorted { RecordKey($0, layer: nil, position: 0).name < RecordKey($1, layer: nil, position: 0).name }
   }
 }

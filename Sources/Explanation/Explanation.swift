@@ -1,3 +1,4 @@
+package import TraceComparison
 package import TraceFormat
 
 /// The judgement of a trace: which operations rounding explains, and what is wrong with the others.
@@ -59,6 +60,8 @@ package struct Explanation: Sendable {
     package internal(set) var precision: String?
     /// Other evidence.
     package internal(set) var evidence: [String] = []
+    /// Sites that were not recorded between this one and the nearest recorded ones: the fault may be in any of them.
+    package internal(set) var through: [Site] = []
     /// Heads at which the fault shows; nil for a site without heads.
     package internal(set) var heads: [Int]?
   }
@@ -77,14 +80,16 @@ package struct Explanation: Sendable {
     package static let limits = [0.001, 0.01, 0.1, 0.5, 1]
   }
 
-  /// Records that could not be checked for one reason.
+  /// Records, or elements of them, that could not be checked for one reason.
   package struct Unchecked: Sendable {
     /// The name they share.
     package let name: TensorName
     /// Why.
     package let reason: String
-    /// How many.
+    /// How many records.
     package internal(set) var records = 0
+    /// How many of their elements; nil where it is all of them.
+    package internal(set) var elements: Int?
     /// The first.
     package let first: RecordKey
     /// The layers.
@@ -93,14 +98,19 @@ package struct Explanation: Sendable {
     package internal(set) var positions: ClosedRange<Int>
   }
 
+  /// An explanation of nothing yet.
+  package init() {}
+
   /// Faulty operations in the order in which they first show.
   package internal(set) var faults: [Fault] = []
   /// Checked sites.
   package internal(set) var sites: [Site: SiteSummary] = [:]
   /// What could not be checked.
   package internal(set) var unchecked: [Unchecked] = []
-  /// What is wrong with the trace as a file.
-  package internal(set) var problems: [String] = []
+  /// What is wrong with the trace, beside what its values say.
+  package internal(set) var problems = Listing<String>()
+  /// Constants of the trace's own header that are not llama2.c's, and that it was judged by.
+  package internal(set) var constants: [String] = []
   /// What else a reader should know.
   package internal(set) var notes: [String] = []
   /// Whether the run quantizes what goes into its products.
@@ -114,6 +124,13 @@ package struct Explanation: Sendable {
   /// Elements per head.
   package internal(set) var headSize: Int?
 
+  /// Number of records that could not be checked at all.
+  package var uncheckedRecords: Int { unchecked.reduce(0) { $0 + ($1.elements == nil ? $1.records : 0) } }
+  /// The first finding of what the verdict says.
+  package var first: Finding? {
+    let decisive = verdict == .fault ? faults.first { $0.precision == nil } : faults.first
+    return decisive?.first
+  }
   /// Number of records checked.
   package var checkedRecords: Int { sites.values.reduce(0) { $0 + $1.records } }
   /// Number of elements checked.

@@ -7,11 +7,15 @@ package struct ExplanationDocument {
   private let fields: [(String, JSONValue)]
 
   /// The document of an explanation.
-  package init(_ explanation: Explanation, path: String, modelPath: String) {
+  ///
+  /// - Parameter oneProblem: why there is no explanation at all; the rest is then empty.
+  package init(_ explanation: Explanation = Explanation(), path: String, modelPath: String, oneProblem: String? = nil) {
+    var explanation = explanation
+    if let oneProblem { explanation.problems.append(oneProblem) }
     func value(_ finding: Explanation.Finding?) -> JSONValue { finding.map(Self.value) ?? .null }
     fields = [
       ("schema", .string("tracediff.explain/1")), ("verdict", .string(explanation.verdict.rawValue)),
-      ("exit_status", .integer(Int(explanation.exitStatus))), ("summary", .string(explanation.headline)),
+      ("exit_status", .integer(Int(explanation.exitStatus))), ("summary", .string(oneProblem ?? explanation.headline)),
       ("trace", .string(path)), ("model", .string(modelPath)), ("producer", .string(explanation.producer)),
       (
         "checked",
@@ -20,30 +24,18 @@ package struct ExplanationDocument {
         ])
       ),
       ("unchecked", .array(explanation.unchecked.prefix(Self.listingLimit).map(Self.value))),
-      ("unchecked_count", .integer(explanation.unchecked.reduce(0) { $0 + $1.records })),
+      ("unchecked_count", .integer(explanation.unchecked.count)),
+      ("unchecked_records", .integer(explanation.uncheckedRecords)),
       ("worst_ratio", .number(explanation.worst?.judgement.ratio ?? 0)), ("worst", value(explanation.worst)),
-      ("first", value(explanation.faults.first?.first)),
-      ("faults", .array(explanation.faults.prefix(Self.listingLimit).map(Self.value))),
+      ("first", value(explanation.first)),
+      ("faults", .array(explanation.faults.prefix(Self.listingLimit).map { Self.value($0, explanation.isQuantized) })),
       ("fault_count", .integer(explanation.faults.count)),
       ("sites", .array(Site.allCases.compactMap { site in explanation.sites[site].map { Self.value(site, $0) } })),
-      ("problems", .array(explanation.problems.prefix(Self.listingLimit).map { .string($0) })),
+      ("problems", .array(explanation.problems.entries.map { .string($0) })),
       ("problem_count", .integer(explanation.problems.count)),
+      ("constants", .array(explanation.constants.map { .string($0) })),
       ("notes", .array(explanation.notes.map { .string($0) })),
       ("expected", explanation.expected.map(Self.value) ?? .null),
-    ]
-  }
-
-  /// The document of a trace that cannot be explained at all.
-  package init(problem: String, path: String, modelPath: String) {
-    fields = [
-      ("schema", .string("tracediff.explain/1")), ("verdict", .string(Explanation.Verdict.unchecked.rawValue)),
-      ("exit_status", .integer(2)), ("summary", .string(problem)), ("trace", .string(path)),
-      ("model", .string(modelPath)),
-      ("checked", .object([("records", .integer(0)), ("elements", .integer(0))])), ("unchecked", .array([])),
-      ("unchecked_count", .integer(0)), ("worst_ratio", .number(0)), ("worst", .null), ("first", .null),
-      ("faults", .array([])), ("fault_count", .integer(0)), ("sites", .array([])),
-      ("problems", .array([.string(problem)])),
-      ("problem_count", .integer(1)), ("notes", .array([])), ("expected", .null),
     ]
   }
 
@@ -62,7 +54,7 @@ package struct ExplanationDocument {
     ])
   }
 
-  private static func value(_ fault: Explanation.Fault) -> JSONValue {
+  private static func value(_ fault: Explanation.Fault, _ isQuantized: Bool) -> JSONValue {
     func value(_ cause: Explanation.CauseFinding) -> JSONValue {
       .object([
         ("id", .string(cause.id)), ("title", .string(cause.title)), ("formula", JSONValue(cause.formula)),
@@ -70,12 +62,15 @@ package struct ExplanationDocument {
     }
     return .object([
       ("site", .string(fault.site.rawValue)),
-      ("operation", .string(fault.site.operation(quantized: false).kind.rawValue)),
+      ("operation", .string(fault.site.operation(quantized: isQuantized).kind.rawValue)),
+      ("formula", .string(fault.site.operation(quantized: isQuantized).formula)),
+      ("through", .array(fault.through.map { .string($0.rawValue) })),
       ("layers", .array(fault.layers.prefix(listingLimit).map { .integer($0) })),
       ("layer_count", .integer(fault.layers.count)),
       ("positions", .array(fault.positions.prefix(listingLimit).map { .integer($0) })),
       ("position_count", .integer(fault.positions.count)),
       ("heads", fault.heads.map { .array($0.prefix(listingLimit).map { .integer($0) }) } ?? .null),
+      ("head_count", JSONValue(fault.heads?.count)),
       ("records", .integer(fault.records)), ("checked", .integer(fault.checked)), ("first", Self.value(fault.first)),
       ("cause", fault.causes.first.map(value) ?? .null), ("causes", .array(fault.causes.map(value))),
       ("precision", JSONValue(fault.precision)), ("evidence", .array(fault.evidence.map { .string($0) })),
@@ -93,6 +88,7 @@ package struct ExplanationDocument {
   private static func value(_ entry: Explanation.Unchecked) -> JSONValue {
     .object([
       ("site", .string(entry.name.text)), ("reason", .string(entry.reason)), ("records", .integer(entry.records)),
+      ("elements", JSONValue(entry.elements)), ("layer_count", .integer(entry.layers.count)),
       ("layers", .array(entry.layers.sorted().prefix(listingLimit).map { .integer($0) })),
       ("positions", .array([.integer(entry.positions.lowerBound), .integer(entry.positions.upperBound)])),
     ])
@@ -106,6 +102,7 @@ package struct ExplanationDocument {
     }
     return .object([
       ("producer", .string(split.producer)), ("records", .integer(split.records)), ("missing", .integer(split.missing)),
+      ("problem", JSONValue(split.problem)),
       ("tokens_part_at", JSONValue(split.tokensPart)),
       (
         "sites",

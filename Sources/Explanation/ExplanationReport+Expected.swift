@@ -8,8 +8,9 @@ extension ExplanationReport {
     guard let split = explanation.expected else { return [] }
     var lines = [
       "Against the expected trace (\(split.producer)): \(split.records) records in common"
-        + (split.missing > 0 ? ", \(split.missing) only in this trace" : ""),
-      "  greatest errors relative to the expected record's rms: total = local (made here) + inherited (handed in)",
+        + (split.missing > 0 ? ", \(split.missing) of this trace without one like it there" : ""),
+      "  greatest errors of any record, each relative to the expected record's rms: all of it, what this operation made,",
+      "  and what it was handed (an element's total is its local plus its inherited error)",
       "  site                  total     local  inherited",
     ]
     for site in Site.allCases {
@@ -20,6 +21,7 @@ extension ExplanationReport {
           + padded(Self.short(errors.local), to: 10) + padded(Self.short(errors.inherited), to: 11)
           + (isFaulty ? "  fault" : ""))
     }
+    if let problem = split.problem { lines.append("  the expected trace is not whole: \(problem)") }
     if let position = split.tokensPart {
       lines.append("  the tokens part at position \(position); compared up to there")
     }
@@ -62,6 +64,4 @@ extension ExplanationReport {
     if split.flipCount > split.flips.count { lines.append("  ... \(split.flipCount - split.flips.count) more") }
     return lines
   }
-
-  private static func short(_ value: Double) -> String { NumberText.rounded(value, digits: 3) }
 }

@@ -3,7 +3,7 @@ import TraceFormat
 
 /// An explanation for people.
 package struct ExplanationReport {
-  private static let listingLimit = 20
+  static let listingLimit = 20
   let explanation: Explanation
   private let path: String
   private let modelPath: String
@@ -22,112 +22,141 @@ package struct ExplanationReport {
       sections.append(block(fault, number + 1))
     }
     if explanation.faults.count > Self.listingLimit {
-      sections.append(["... \(explanation.faults.count - Self.listingLimit) more operations"])
+      sections.append(["... \(count(explanation.faults.count - Self.listingLimit, "more operation"))"])
     }
     sections += [expectedSplit, flips, checked, unchecked, problems, notes]
     return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
   }
 
   private var overview: [String] {
-    [
-      "trace      \(visibleText(path.utf8)): \(explanation.producer)", "model      \(visibleText(modelPath.utf8))",
+    var lines = [
+      "trace      \(visibleText(path.utf8)): \(visibleText(explanation.producer.utf8))",
+      "model      \(visibleText(modelPath.utf8))",
       "rule       ratio = abs(recorded - replayed) / bound; up to 1 is rounding, above 1 is a fault of this operation alone",
     ]
+    lines += explanation.constants.map { "judged by  the trace's own \($0)" }
+    return lines
   }
 
   private func block(_ fault: Explanation.Fault, _ number: Int) -> [String] {
     let operation = fault.site.operation(quantized: explanation.isQuantized)
     let word = fault.precision == nil ? "Fault" : "Lower precision"
-    var lines = [
-      "\(word) \(number): \(fault.site.rawValue) (\(operation.kind.rawValue)), first at \(Self.place(fault.first.key))"
-    ]
-    if let cause = fault.causes.first {
-      lines.append("  cause       \(cause.title)")
-      lines += fault.causes.dropFirst().map { "  or          \($0.title) [\($0.id)]" }
-      let which = fault.causes.count > 1 ? "each reproduces" : "reproduces"
-      lines.append(
-        "  evidence    \(which) all \(fault.records) of \(Self.records(fault.records)) to within rounding [\(cause.id)]"
-      )
-      lines.append("  expected    \(operation.formula)")
-      if let formula = cause.formula { lines.append("  found       \(formula)") }
-    } else if let precision = fault.precision {
-      lines.append(
-        "  cause       explained by \(precision): reproduces all \(fault.records) of \(Self.records(fault.records))")
-      lines.append("  expected    float32: \(operation.formula)")
-    } else {
-      lines.append("  cause       none of the known mistakes reproduces it")
-      lines += fault.evidence.map { "  evidence    \($0)" }
-      lines.append("  expected    \(operation.formula)")
+    let place = Self.place(fault.first.key)
+    var lines = ["\(word) \(number): \(fault.site.rawValue) (\(operation.kind.rawValue)), first at \(place)"]
+    func add(_ label: String, _ text: String) {
+      lines.append("  \(label)" + String(repeating: " ", count: max(1, 12 - label.count)) + text)
     }
-    lines.append("  spread      \(spread(fault))")
+    let records = count(fault.records, "faulty record")
+    if let cause = fault.causes.first {
+      add("cause", "\(cause.title) [\(cause.id)]")
+      for other in fault.causes.dropFirst() { add("or", "\(other.title) [\(other.id)]") }
+      let subject = fault.causes.count > 1 ? "each reproduces" : "reproduces"
+      add("evidence", "\(subject) all \(fault.records) of \(records) to within rounding")
+      add("expected", operation.formula)
+      if let formula = cause.formula { add("found", formula) }
+    } else if let precision = fault.precision {
+      add("cause", "explained by \(precision): reproduces all \(fault.records) of \(records)")
+      add("expected", "float32: \(operation.formula)")
+    } else {
+      add("cause", "none of the known mistakes reproduces all \(records)")
+      for line in fault.evidence { add("evidence", line) }
+      add("expected", operation.formula)
+    }
+    if !fault.through.isEmpty {
+      let sites = fault.through.map(\.rawValue).joined(separator: ", ")
+      add("through", "\(sites): not recorded, so the fault may be in any of these instead")
+    }
+    add("spread", spread(fault))
     if let errors = explanation.expected?.firstFaulty[fault.site] {
-      lines.append(
-        "  split       error \(NumberText.rounded(errors.total, digits: 3)) of the expected rms: "
-          + "\(NumberText.rounded(errors.local, digits: 3)) made here, "
-          + "\(NumberText.rounded(errors.inherited, digits: 3)) inherited")
+      add(
+        "split",
+        "error \(Self.short(errors.total)) of the expected rms: \(Self.short(errors.local)) made here, "
+          + "\(Self.short(errors.inherited)) inherited")
     }
     lines += first(fault.first)
     return lines
   }
 
-  private static func records(_ count: Int) -> String { count == 1 ? "1 faulty record" : "\(count) faulty records" }
-
-  private static func place(_ key: RecordKey) -> String {
+  static func place(_ key: RecordKey) -> String {
     (key.layer.map { "layer \($0), " } ?? "") + "position \(key.position)"
   }
 
   private func spread(_ fault: Explanation.Fault) -> String {
-    var parts = ["\(fault.records) of \(fault.checked) checked records"]
-    if !fault.layers.isEmpty { parts.append("layers \(rangesText(fault.layers))") }
-    parts.append("positions \(rangesText(fault.positions))")
-    if let heads = fault.heads { parts.append("heads \(rangesText(heads))") }
+    var parts = ["\(fault.records) of \(count(fault.checked, "checked record"))"]
+    if !fault.layers.isEmpty { parts.append(Self.numbers("layer", fault.layers)) }
+    parts.append(Self.numbers("position", fault.positions))
+    if let heads = fault.heads { parts.append(Self.numbers("head", heads)) }
     return parts.joined(separator: "; ")
+  }
+
+  private static func numbers(_ noun: String, _ numbers: [Int]) -> String {
+    "\(noun)\(numbers.count == 1 ? "" : "s") \(rangesText(numbers))"
   }
 
   private func first(_ finding: Explanation.Finding) -> [String] {
     let judgement = finding.judgement
     let error = abs(judgement.actual - judgement.expected)
-    func short(_ value: Double) -> String { NumberText.rounded(value, digits: 3) }
     var lines: [String] = []
-    if let token = explanation.tokens[finding.key.position] {
-      lines.append("  token       \(token.id)" + (token.text.map { " \"\(visibleText($0, quoted: true))\"" } ?? ""))
-    }
+    if let token = explanation.tokens[finding.key.position] { lines.append("  token       \(token)") }
     let index = finding.index.map(String.init).joined(separator: ", ")
+    let elements =
+      "\(judgement.faulty) of \(count(judgement.count, "element")) \(judgement.faulty == 1 ? "is" : "are") beyond"
     lines += [
-      "  worst       element [\(index)]\(headText(finding)); \(judgement.faulty) of \(judgement.count) elements are beyond their bound",
+      "  worst       element [\(index)]\(headText(finding)); \(elements)",
       "  replayed    \(NumberText.rounded(judgement.expected, digits: 9))",
       "  recorded    \(NumberText.exact(judgement.actual, finding.type))",
-      "  error       \(short(error)) = \(short(judgement.ratio)) times the bound \(short(judgement.bound))",
     ]
+    if !error.isFinite {
+      lines.append("  error       not finite, where a finite value is expected")
+    } else if judgement.bound == 0 {
+      lines.append("  error       \(Self.short(error)), where the result is exact")
+    } else {
+      lines.append(
+        "  error       \(Self.short(error)) = \(Self.short(judgement.ratio)) times the bound \(Self.short(judgement.bound))"
+      )
+    }
     return lines
   }
 
   private func headText(_ finding: Explanation.Finding) -> String {
-    guard let site = finding.key.name.site, site.isSplitIntoHeads, let size = explanation.headSize else { return "" }
-    return ": head \(finding.judgement.index / size), element \(finding.judgement.index % size)"
+    guard let site = finding.key.name.site, let size = explanation.headSize else { return "" }
+    let index = finding.judgement.index
+    if site.shape == .headsByPositions {
+      let length = finding.key.position + 1
+      return ": head \(index / length), position \(index % length)"
+    }
+    return site.isSplitIntoHeads ? ": head \(index / size), element \(index % size)" : ""
   }
 
   private var checked: [String] {
     guard explanation.checkedRecords > 0 else { return [] }
-    var lines = ["Checked: \(explanation.checkedRecords) records, \(explanation.checkedElements) elements"]
+    let counts = "\(count(explanation.checkedRecords, "record")), \(count(explanation.checkedElements, "element"))"
+    var lines = ["Checked: \(counts)"]
     if let worst = explanation.worst {
-      lines[0] +=
-        "; largest honest ratio \(NumberText.rounded(worst.judgement.ratio, digits: 3)) at \(worst.key)"
+      lines[0] += "; largest honest ratio \(Self.ratio(worst.judgement.ratio)) at \(worst.key)"
     }
+    let limits = Explanation.SiteSummary.limits.map { NumberText.plain($0) }.joined(separator: ", ")
     lines.append(
-      "  site            records   faulty  largest honest ratio   honest records up to 0.001, 0.01, 0.1, 0.5, 1 of their bound"
-    )
+      "  site            records   faulty  largest honest ratio   honest records up to \(limits) of their bound")
     for site in Site.allCases {
       guard let summary = explanation.sites[site] else { continue }
       let faulty = explanation.faults.first { $0.site == site }?.records ?? 0
-      let ratio = summary.worst.map { NumberText.rounded($0.judgement.ratio, digits: 3) } ?? "-"
+      let ratio = summary.worst.map { Self.ratio($0.judgement.ratio) } ?? "-"
       lines.append(
         "  " + site.rawValue + padded(String(summary.records), to: 23 - site.rawValue.count)
-          + padded(String(faulty), to: 9)
-          + padded(ratio, to: 22) + "  " + summary.distribution.map { padded(String($0), to: 8) }.joined())
+          + padded(String(faulty), to: 9) + padded(ratio, to: 22) + "  "
+          + summary.distribution.map { padded(String($0), to: 8) }.joined())
     }
     return lines
   }
+
+  /// A ratio below 1 never prints as 1.
+  static func ratio(_ ratio: Double) -> String {
+    let text = short(ratio)
+    return text == "1" && ratio < 1 ? String(ratio.description.prefix(8)) : text
+  }
+
+  static func short(_ value: Double) -> String { NumberText.rounded(value, digits: 3) }
 
   func padded(_ text: String, to width: Int) -> String {
     String(repeating: " ", count: max(1, width - text.count)) + text
@@ -135,98 +164,33 @@ package struct ExplanationReport {
 
   private var unchecked: [String] {
     guard !explanation.unchecked.isEmpty else { return [] }
-    let total = explanation.unchecked.reduce(0) { $0 + $1.records }
-    var lines = ["Not checked: \(total) records"]
+    var lines = ["Not checked: \(explanation.uncheckedText)"]
     for entry in explanation.unchecked.prefix(Self.listingLimit) {
-      let layers = entry.layers.isEmpty ? "" : ", layers \(rangesText(entry.layers.sorted()))"
+      var place = entry.name.text
+      if !entry.layers.isEmpty { place += ", \(Self.numbers("layer", entry.layers.sorted()))" }
       let positions = entry.positions
-      let span =
+      place +=
         positions.count == 1
-        ? "position \(positions.lowerBound)" : "positions \(positions.lowerBound)..\(positions.upperBound)"
-      lines.append("  \(entry.name.text)\(layers), \(span): \(entry.records) records: \(entry.reason)")
+        ? ", position \(positions.lowerBound)" : ", positions \(positions.lowerBound)..\(positions.upperBound)"
+      let amount =
+        entry.elements.map { "\(count($0, "element")) of \(count(entry.records, "record"))" }
+        ?? count(entry.records, "record")
+      lines.append("  \(place): \(amount): \(entry.reason)")
     }
-    if explanation.unchecked.count > Self.listingLimit {
-      lines.append("  ... \(explanation.unchecked.count - Self.listingLimit) more")
-    }
+    let rest = explanation.unchecked.count - Self.listingLimit
+    if rest > 0 { lines.append("  ... \(count(rest, "more line"))") }
     return lines
   }
 
   private var problems: [String] {
-    guard !explanation.problems.isEmpty else { return [] }
-    return ["Problems: \(explanation.problems.count)"]
-      + explanation.problems.prefix(Self.listingLimit).map { "  \($0)" }
-      + (explanation.problems.count > Self.listingLimit
-        ? ["  ... \(explanation.problems.count - Self.listingLimit) more"] : [])
+    let problems = explanation.problems
+    guard !problems.isEmpty else { return [] }
+    let rest = problems.count - min(problems.entries.count, Self.listingLimit)
+    return ["Problems: \(problems.count)"] + problems.entries.prefix(Self.listingLimit).map { "  \($0)" }
+      + (rest > 0 ? ["  ... \(rest) more"] : [])
   }
 
   private var notes: [String] {
     explanation.notes.isEmpty ? [] : ["Notes"] + explanation.notes.map { "  \($0)" }
   }
 }
-
-extension Explanation {
-  /// The verdict in one line.
-  package var headline: String {
-    switch verdict {
-    case .rounding:
-      let worst =
-        worst.map { "; the largest error is \(NumberText.rounded($0.judgement.ratio, digits: 3)) of its bound" } ?? ""
-      return "rounding: all \(checkedRecords) checked records are explained by float32 rounding\(worst)\(uncheckedText)"
-    case .precision:
-      let first = faults[0]
-      return
-        "precision: \(first.site.rawValue) is explained by \(first.precision ?? "")\(moreText(faults.count - 1))\(uncheckedText)"
-    case .fault:
-      let real = faults.filter { $0.precision == nil }
-      let first = real[0]
-      let what = first.causes.first?.title ?? "no known cause"
-      let place = (first.first.key.layer.map { "layer \($0), " } ?? "") + "position \(first.first.key.position)"
-      return "fault: \(first.site.rawValue), first at \(place): \(what)\(moreText(faults.count - 1))\(uncheckedText)"
-    case .unchecked:
-      if let problem = problems.first, checkedRecords > 0 {
-        return "unchecked: the trace is not whole (\(problem)); what is readable is explained by rounding"
-      }
-      let reason = unchecked.first.map { ": \($0.first): \($0.reason)" } ?? ": the trace holds no records"
-      return "unchecked: no record could be checked\(reason)"
-    }
-  }
-
-  private var uncheckedText: String {
-    let count = unchecked.reduce(0) { $0 + $1.records }
-    return count == 0 ? "" : "; \(count) records could not be checked"
-  }
-
-  private func moreText(_ count: Int) -> String {
-    count == 0 ? "" : count == 1 ? " (and 1 more operation)" : " (and \(count) more operations)"
-  }
-}
-
-extension SiteOperation {
-  /// What the operation computes from what, in one line.
-  package var formula: String {
-    let names = inputs.map { input in if case .below = input { "x" } else { input.site.rawValue } }
-    let weight = weight?.rawValue ?? "w"
-    switch kind {
-    case .embedding: return "\(weight)[token]"
-    case .rmsNorm: return "\(weight) * \(names[0]) / sqrt(mean(\(names[0])^2) + epsilon)"
-    case .product where names.count == 2:
-      return "sum over groups of (sum over j of \(weight)[i][j] * \(names[0])[j]) * weight scale * \(names[1])"
-    case .product: return "sum over j of \(weight)[i][j] * \(names[0])[j]"
-    case .rotation:
-      return "(v0 cos a - v1 sin a, v0 sin a + v1 cos a) of pairs (i, i + 1) of \(names[0]), "
-        + "a = position * base^(-d / head_size)"
-    case .scores:
-      return "\(names[0]) . \(names[1])[t] / sqrt(head_size), t = 0..position, kv head h / (n_heads / n_kv_heads)"
-    case .softmax: return "exp(s[t] - max) / sum over t = 0..position of \(names[0]), per head"
-    case .weightedSum:
-      return "sum over t = 0..position of \(names[0])[t] * \(names[1])[t], kv head h / (n_heads / n_kv_heads)"
-    case .residual: return "\(names[0] == "x" ? "x" : names[0]) + \(names[1])"
-    case .swiglu: return "g / (1 + exp(-g)) * \(names[1]), g = \(names[0])"
-    case .quantizedScales: return "max abs(\(names[0])) / 127 per group"
-    case .quantizedValues: return "\(names[0]) / \(names[1]), rounded to the nearest integer"
-    }
-  }
-}
-
-/// Ascending numbers as `0..3, 8`; at most a few ranges.
-func rangesText(_ numbers: [Int]) -> String { Catalogue.rangesText(numbers) }

@@ -8,6 +8,9 @@ package struct Judgement: Sendable {
   package var index = 0
   /// Number of elements above their bound.
   package var faulty = 0
+  /// Number of elements that have no bound, because what they are computed from leaves float32 or is not a number: whatever
+  /// was recorded passes, so they count as unchecked.
+  package var unbounded = 0
   /// Number of elements.
   package let count: Int
   /// The replayed value of that element.
@@ -27,6 +30,7 @@ package struct Judgement: Sendable {
     for i in 0..<count {
       let element = Element(tensor.values[i], estimate.values[i], estimate.error(i), tensor.type)
       if !element.passes { faulty += 1 }
+      if element.isUnbounded { unbounded += 1 }
       if element.ratio > ratio {
         ratio = element.ratio
         index = i
@@ -41,6 +45,8 @@ package struct Judgement: Sendable {
     let passes: Bool
     let ratio: Double
     let bound: Double
+    /// Whether it passes because anything would.
+    let isUnbounded: Bool
 
     /// Judges an element; acceptance is written positively, so that NaN cannot pass for a number. Where the bound is infinite,
     /// anything passes: honest results differ without limit.
@@ -51,17 +57,19 @@ package struct Judgement: Sendable {
     @inline(__always)
     init(_ actual: Double, _ value: Double, _ error: Double, _ type: ElementType) {
       if value.isFinite && error == .infinity {
-        (passes, ratio, bound) = (true, 0, error)
+        (passes, ratio, bound, isUnbounded) = (true, 0, error, true)
         return
       }
       guard actual.isFinite, value.isFinite else {
         (passes, bound) = (Self.nonFinitePasses(actual, value, error, type), error)
         ratio = passes ? 0 : .infinity
+        isUnbounded = passes && value.isNaN
         return
       }
       bound = error + Rounding.storage(abs(value) + error, type)
       let distance = abs(actual - value)
       passes = distance <= bound
+      isUnbounded = false
       ratio = distance == 0 ? 0 : distance / bound
     }
 

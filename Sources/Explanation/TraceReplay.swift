@@ -23,18 +23,20 @@ struct TraceReplay {
     case replayed(Judgement, CauseContext)
     /// It could not; why.
     case unchecked(String)
-    /// The record is damaged; how.
-    case damaged(TraceError)
+    /// The record cannot be what it says: damaged, or of another shape; how.
+    case malformed(reason: String, detail: String)
   }
 
   /// Number of positions, recorded or not, that a replay goes through.
   var positionCount: Int { recorded.positionCount }
+  /// The first record beyond the model's context, which is not replayed; nil where there is none.
+  var firstBeyond: RecordKey? { recorded.firstBeyond }
 
   init(_ model: ReplayModel) {
     self.model = model
     let layers = model.sizes.layerCount
     steps = ReplayPlan.steps(layerCount: layers, quantized: model.isQuantized)
-    recorded = RecordedSteps(model.tensors)
+    recorded = RecordedSteps(model.tensors, context: model.sizes.sequenceLength, blockSize: Self.blockSize)
     let anywhere = recorded.anywhere
     cachedSteps =
       ReplayPlan(
@@ -46,11 +48,11 @@ struct TraceReplay {
   /// Replays everything.
   ///
   /// - Parameters:
+  ///   - end: the position before which to stop; nil replays all.
   ///   - progress: called after each block with the number of positions done.
   ///   - body: called for every record of the table's sites, in an order in which inputs precede outputs.
-  mutating func run(progress: (Int) -> Void, _ body: (RecordKey, Outcome) -> Void) {
-    for start in stride(from: 0, to: positionCount, by: Self.blockSize) {
-      let positions = start..<min(start + Self.blockSize, positionCount)
+  mutating func run(before end: Int? = nil, progress: (Int) -> Void = { _ in }, _ body: (RecordKey, Outcome) -> Void) {
+    for positions in recorded.blocks where positions.lowerBound < end ?? Int.max {
       let block = recorded.block(positions)
       let plan = ReplayPlan(
         steps, layerCount: model.sizes.layerCount, quantized: model.isQuantized, cached: cachedSteps,
@@ -63,8 +65,8 @@ struct TraceReplay {
   private mutating func perform(_ step: Step, _ positions: Range<Int>, _ body: (RecordKey, Outcome) -> Void) {
     let rows = self.rows(step, positions)
     current[step.site] = rows.map(\.result)
-    if step.site.isCached {
-      caches[step, default: []].removeLast(max(0, (caches[step]?.count ?? 0) - positions.lowerBound))
+    // Behind a gap in the positions nothing is known of what came before, so the cache ends there.
+    if step.site.isCached, caches[step]?.count ?? 0 == positions.lowerBound {
       caches[step, default: []] += rows.map(\.result)
     }
     for (row, position) in zip(rows, positions) {
@@ -125,10 +127,15 @@ struct TraceReplay {
       guard let found = try model.tensors.tensor(key) else { return Row() }
       tensor = found
     } catch {
-      return Row(outcome: .damaged(error))
+      return Row(
+        result: isBlind ? nil : estimate, outcome: .malformed(reason: "damaged", detail: error.description))
     }
     guard isWellFormed(tensor, key) else {
-      return Row(outcome: .unchecked("its shape \(tensor.shape) is not that of the site in this model"))
+      return Row(
+        result: isBlind ? nil : estimate,
+        outcome: .malformed(
+          reason: "of another shape than the site has in this model",
+          detail: "its shape is \(tensor.shape), and the model's is \(shape(key))"))
     }
     guard let estimate else {
       return Row(result: tensor.estimate, outcome: .unchecked(inputs.missing ?? "an input is missing"))
@@ -168,89 +175,42 @@ struct TraceReplay {
         if known.count == position + 1 {
           result.cache = known
         } else {
-          result.missing = "\(source.site.rawValue) of an earlier position was not recorded and cannot be computed"
+          result.missing =
+            "\(source.site.rawValue) of an earlier position is not there and cannot be computed from what is"
         }
       } else if let estimate = current[source.site]?[position - block.lowerBound] {
         result.values.append(estimate)
       } else {
-        result.missing = "\(source.site.rawValue) was not recorded and cannot be computed"
+        result.missing = "\(source.site.rawValue) is not there and cannot be computed from what is"
       }
     }
-    if operation.kind == .embedding, model.tokens[position] == nil { result.missing = "its token is unknown" }
+    if operation.kind == .embedding {
+      if let token = model.tokens[position] {
+        let isKnown = (0..<model.sizes.vocabularySize).contains(token)
+        if !isKnown { result.missing = "its token is outside the vocabulary" }
+      } else {
+        result.missing = "its token is unknown"
+      }
+    }
     return result
   }
 
+  /// Whether a record has the site's elements in the site's order. A vector may be recorded as rows of heads.
   private func isWellFormed(_ tensor: RecordedTensor, _ key: RecordKey) -> Bool {
-    guard let site = key.name.site else { return false }
-    guard (key.layer == nil) == (site.scope != .layer) else { return false }
+    guard let site = key.name.site, (key.layer == nil) == (site.scope != .layer) else { return false }
     let sizes = model.sizes
     if let length = sizes.length(of: site, groupSize: model.weights.groupSize) {
       return tensor.values.count == length
     }
-    return tensor.values.count == sizes.headCount * (key.position + 1)
-  }
-}
-
-extension ReplayModel {
-  /// The exact result of an operation that is not a product, and its bound.
-  func replay(
-    _ operation: SiteOperation, layer: Int?, position: Int, _ inputs: [Estimate], cache: [Estimate]
-  ) -> Estimate? {
-    switch operation.kind {
-    case .embedding:
-      guard let token = tokens[position], (0..<sizes.vocabularySize).contains(token) else { return nil }
-      return embedding(token)
-    case .rmsNorm:
-      guard let weight = operation.weight else { return nil }
-      return Replay.rmsNorm(inputs[0], weight: weights.vector(weight, layer: weightLayer(layer)), norm)
-    case .product: return nil
-    case .rotation: return Replay.rotate(inputs[0], position: position, rotation)
-    case .scores:
-      return scores(inputs[0], cache, divisor: Double(sizes.headSize).squareRoot(), keyHead: keyHead)
-    case .softmax: return softmax(inputs[0])
-    case .weightedSum: return weightedSum(inputs[0], cache, valueHead: keyHead)
-    case .residual:
-      // A branch that was not recorded may have been summed into x, term by term.
-      let branch = operation.inputs[1].site.operation(quantized: isQuantized)
-      let terms = inputs[1].isExact ? 0 : branch.weight.map { weights.shape($0).columns } ?? 0
-      return Replay.residual(inputs[0], inputs[1], terms: terms)
-    case .swiglu: return Replay.swiglu(inputs[0], inputs[1])
-    case .quantizedScales: return Replay.quantizationScales(inputs[0], groupSize: groupSize)
-    case .quantizedValues: return Replay.quantizedValues(inputs[0], scales: inputs[1], groupSize: groupSize)
-    }
-  }
-}
-
-/// Which steps a trace holds, and at how many positions of a block.
-struct RecordedSteps {
-  /// Steps that were recorded at some position.
-  private(set) var anywhere: Set<Step> = []
-  /// One more than the last position with a record of a site of the table.
-  private(set) var positionCount = 0
-  private let tensors: RecordedTensors
-  /// The place in the order of execution of each position's first record.
-  private var starts: [Int: Int] = [:]
-
-  init(_ tensors: RecordedTensors) {
-    self.tensors = tensors
-    for place in 0..<tensors.trace.recordCount {
-      let key = tensors.trace.key(at: place)
-      if starts[key.position] == nil { starts[key.position] = place }
-      guard let site = key.name.site else { continue }
-      anywhere.insert(Step(site: site, layer: key.layer))
-      positionCount = max(positionCount, key.position + 1)
-    }
+    let isTransposed = tensor.shape.rank > 1 && tensor.shape.dimensions[0] != sizes.headCount
+    return tensor.values.count == sizes.headCount * (key.position + 1) && !isTransposed
   }
 
-  /// At how many positions of a block each step was recorded.
-  func block(_ positions: Range<Int>) -> [Step: Int] {
-    var counts: [Step: Int] = [:]
-    guard let first = positions.compactMap({ starts[$0] }).first else { return counts }
-    for place in first..<tensors.trace.recordCount {
-      let key = tensors.trace.key(at: place)
-      guard positions.contains(key.position) else { break }
-      if let site = key.name.site { counts[Step(site: site, layer: key.layer), default: 0] += 1 }
-    }
-    return counts
+  /// The site's shape in words.
+  private func shape(_ key: RecordKey) -> String {
+    let sizes = model.sizes
+    guard let site = key.name.site else { return "unknown" }
+    return sizes.length(of: site, groupSize: model.weights.groupSize).map { "\($0)" }
+      ?? "\(sizes.headCount) x \(key.position + 1)"
   }
 }

@@ -71,4 +71,4 @@ extension Verdict.Outcome {
 }
 
 /// A number and its noun.
-func count(_ number: Int, _ noun: String) -> String { number == 1 ? "1 \(noun)" : "\(number) \(noun)s" }
+package func count(_ number: Int, _ noun: String) -> String { number == 1 ? "1 \(noun)" : "\(number) \(noun)s" }

@@ -11,17 +11,18 @@ public struct VerdictDocument: Sendable {
   ///   - actualPath: the actual trace, as it was named.
   ///   - divergences: records beyond tolerance to list, of which the first 100 are written; nil where none were asked
   ///     for.
+  ///   - oracleProblem: why the oracle could not be used.
   ///   - oracle: how the traces were judged by a third; nil where none was given.
   public init(
     _ verdict: Verdict, expectedPath: String, actualPath: String, divergences: [Finding]? = nil,
-    oracle: OracleComparison? = nil
+    oracle: OracleComparison? = nil, oracleProblem: String? = nil
   ) {
     let paths = (expected: expectedPath, actual: actualPath)
     var fields = Self.heading(verdict, paths)
     fields += Self.counts(verdict)
     fields += Self.places(verdict, divergences)
     fields += Self.remarks(verdict)
-    fields.append(("oracle", oracle?.json ?? .null))
+    fields += [("oracle", oracle?.json ?? .null), ("oracle_problem", JSONValue(oracleProblem))]
     value = .object(fields)
   }
 

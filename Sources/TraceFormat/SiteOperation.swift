@@ -81,7 +81,7 @@ extension Site {
   ///
   /// - Parameter quantized: whether the run quantizes what goes into its matrix products, as llama2.c's `runq` does.
   public func operation(quantized: Bool) -> SiteOperation {
-    let row = Self.operations[self] ?? SiteOperation(.embedding, [])
+    guard let row = Self.operations[self] else { preconditionFailure("the dataflow table lacks \(rawValue)") }
     guard quantized, row.kind == .product, let activation = row.inputs.first?.site,
       let pair = Self.quantized.first(where: { $0.activation == activation })
     else { return row }

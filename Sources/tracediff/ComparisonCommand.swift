@@ -48,12 +48,23 @@ enum ComparisonCommand {
       throw UsageError("option '\(option)': no tensor of either trace matches '\(pattern.text)'")
     }
 
-    let oracle = try options.oraclePath.map { try judge(paths, oraclePath: $0, options) }
+    var oracle: OracleComparison?
+    var oracleProblem: String?
+    if let oraclePath = options.oraclePath {
+      do throws(ToolError) {
+        oracle = try judge(paths, oraclePath: oraclePath, options)
+      } catch { oracleProblem = error.description }
+    }
     if !isQuiet { try printReport(verdict, oracle, paths, options, comparison) }
     if let jsonPath = options.jsonPath {
       let document = VerdictDocument(
-        verdict, expectedPath: paths.expected, actualPath: paths.actual, divergences: divergences, oracle: oracle)
+        verdict, expectedPath: paths.expected, actualPath: paths.actual, divergences: divergences, oracle: oracle,
+        oracleProblem: oracleProblem)
       try Tool.write(Array(document.text.utf8), to: jsonPath)
+    }
+    if let oracleProblem {
+      Tool.diagnose(Program.name, oracleProblem)
+      return verdict.outcome == .diverged ? .difference : .trouble
     }
     if verdict.exitStatus == ExitStatus.trouble.rawValue { Tool.diagnose(Program.name, verdict.headline) }
     return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble

@@ -28,7 +28,7 @@ enum ExplanationCommand {
         return try explain(operands[0].path, modelPath, options)
       } catch ToolError.failed(let message) {
         if let jsonPath = options.jsonPath {
-          let document = ExplanationDocument(problem: message, path: operands[0].path, modelPath: modelPath)
+          let document = ExplanationDocument(path: operands[0].path, modelPath: modelPath, oneProblem: message)
           try Tool.write(Array(document.text.utf8), to: jsonPath)
         }
         throw ToolError.failed(message)

@@ -22,7 +22,7 @@ import TraceFormat
     "tokens_part_at", "tokens_part",
     "first_difference", "first_divergence", "divergences", "worst", "min_rtol", "min_ulp", "token_flip", "travel",
     "travel_count",
-    "configuration_conflicts", "problems", "problem_count", "notes", "oracle",
+    "configuration_conflicts", "problems", "problem_count", "notes", "oracle", "oracle_problem",
   ]
 
   static let recordKeys: Set<String> = [

@@ -4,13 +4,17 @@ import TraceFormat
 /// A checkpoint that several threads and closures read, in float64. It owns the mapping.
 package final class ModelWeights: Sendable {
   private let checkpoint: Checkpoint
+  /// The checksum of the whole file, computed once.
+  let fingerprint: UInt64
 
   /// The weights of a checkpoint.
-  package init(_ checkpoint: consuming Checkpoint) { self.checkpoint = checkpoint }
+  package init(_ checkpoint: consuming Checkpoint) {
+    fingerprint = checkpoint.fingerprint()
+    self.checkpoint = checkpoint
+  }
 
   var configuration: Configuration { checkpoint.configuration }
   var groupSize: Int? { checkpoint.groupSize }
-  var fingerprint: UInt64 { checkpoint.fingerprint() }
 
   /// Norm weights.
   func vector(_ name: WeightName, layer: Int) -> [Double] { checkpoint.doubles(name, layer) }

@@ -15,8 +15,8 @@ struct ExactResult {
   }
 }
 
-/// A second judge of whole traces that were recorded in float32 or int8, written apart from the explainer and sharing no code
-/// with it: plain loops over the recorded inputs, with the bounds of `docs/rounding.md`, section 3.
+/// A second judge of whole traces that were recorded in float32 or int8, written apart from the explainer and sharing no
+/// code with it: plain loops over the recorded inputs, with the bounds of `docs/rounding.md`, section 3.
 ///
 /// It decides where a planted fault shows, so that the benchmark does not take the explainer's word for it.
 struct IndependentJudge: ~Copyable {

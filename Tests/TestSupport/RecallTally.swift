@@ -2,7 +2,7 @@
 package struct RecallTally {
   /// The first line of a table of tallies.
   package static let heading =
-    pad("", -20)
+    pad("", -26)
     + ["planted", "located exactly", "named (of)", "misnamed", "missed", "never beyond"].map { pad($0, 16) }.joined()
 
   private var results: [RecallOutcome.Result: Int] = [:]
@@ -53,7 +53,7 @@ package struct RecallTally {
       "\(planted)", "\(located) of \(planted - self[.invisible])", "\(self[.named]) of \(namable)",
       "\(self[.misnamed])", "\(self[.missed])", "\(self[.invisible])",
     ]
-    return Self.pad(name, -20) + cells.map { Self.pad($0, 16) }.joined()
+    return Self.pad(name, -26) + cells.map { Self.pad($0, 16) }.joined()
   }
 
   private static func pad(_ text: String, _ width: Int) -> String {

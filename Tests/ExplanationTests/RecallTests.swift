@@ -2,6 +2,7 @@ import Explanation
 import Model
 import TestSupport
 import Testing
+import TraceFormat
 
 /// Every planted fault is found at exactly its place, and no name given to it is false.
 @Suite struct RecallTests {

@@ -36,6 +36,9 @@ enum Rounding {
     return product < 1 ? product / (1 - product) : .infinity
   }
 
+  /// Relative error of the replay's own float64 sum of n products of dequantized values.
+  static func replay(_ n: Int) -> Double { Double(n + 2) * 0x1p-53 }
+
   /// What storing a value in a format may change, beside the float32 rounding that every bound contains.
   @inline(__always)
   static func storage(_ magnitude: Double, _ type: ElementType) -> Double {

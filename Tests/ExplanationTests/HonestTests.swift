@@ -1,7 +1,9 @@
 import Explanation
 import Model
+import Synthesis
 import TestSupport
 import Testing
+import TraceFormat
 
 /// Honest implementations raise no alarm, whatever their order of evaluation.
 @Suite struct HonestTests {
@@ -39,5 +41,22 @@ import Testing
     for fault in explanation.faults {
       #expect(fault.precision?.contains(word) == true, "\(fault.site): \(fault.precision ?? "-")")
     }
+  }
+}
+
+/// Rows that are a single quantization group have integer sums of exactly 0 now and then, which the replay's float64 sum of
+/// dequantized terms is not.
+@Suite struct SingleGroupTests {
+  @Test(arguments: [1, 2, 3] as [UInt64])
+  func rowsOfOneGroup(seed: UInt64) throws {
+    let sizes = try Configuration(
+      dim: 16, hiddenDim: 32, layerCount: 2, headCount: 4, keyValueHeadCount: 2, vocabularySize: 400,
+      sequenceLength: 128, sharesClassifier: false)
+    let bytes = try SyntheticModel(configuration: sizes, seed: seed).checkpointBytes(version: .int8, groupSize: 16)
+    let model = try RecallModel("one group", positions: 100) {
+      try Checkpoint(try MappedFile(copying: bytes, name: "one group"))
+    }
+    let explanation = try model.explain(FaultyOperations([], quantized: true))
+    #expect(explanation.verdict == .rounding, "\(explanation.headline)")
   }
 }

@@ -42,7 +42,8 @@ extension Replay {
     /// A batch of quantized vectors, given dequantized, for matrices whose rows are filled as `runq` reads them.
     ///
     /// Bound, G groups: gamma_{G+3} sum over groups of abs(sum of the group), and abs(w) times what x carries. The integer
-    /// sums are exact up to 2^24, and rounded once above. Underflow, where n of the values count:
+    /// sums are exact up to 2^24, and rounded once above; where one is exactly 0 the replay, whose float64 sum of the dequantized
+    /// terms is not, needs a bound of its own: (n + 2) 2^-53 sum abs(w) abs(x). Underflow, where n of the values count:
     /// (1 + gamma_{G+3}) eta (3G + 127 sum abs(w) + 127 sum abs(x) + 127^2 n).
     init(quantized vectors: [Estimate], groupSize: Int) {
       columns = vectors.first?.count ?? 0
@@ -56,7 +57,7 @@ extension Replay {
         for j in 0..<columns {
           let (value, error) = (vector.values[j], vector.error(j))
           x[j][lane] = value
-          slack[j][lane] = error * (1 + gamma) + 127 * lost
+          slack[j][lane] = error * (1 + gamma) + 127 * lost + Rounding.replay(columns) * (abs(value) + error)
           total += abs(value) + error
         }
         // The last term is for scales that are multiplied with each other first.

@@ -7,9 +7,19 @@ import TraceFormat
 
 /// Honest implementations raise no alarm, whatever their order of evaluation.
 @Suite struct HonestTests {
+  /// Fewer positions without optimisation; `make honest` has hundreds.
+  private static let positions: Int = {
+    #if DEBUG
+      return 6
+    #else
+      return 12
+    #endif
+  }()
+
   @Test(arguments: HonestVariant.allCases, TestModel.allCases)
   func variant(variant: HonestVariant, model: TestModel) throws {
-    let explanation = try RecallModel(model, .legacy).explain(HonestOperations(variant))
+    let explanation = try RecallModel(model, .legacy, positions: Self.positions)
+      .explain(HonestOperations(variant))
     #expect(explanation.verdict == .rounding, "\(explanation.headline)")
     #expect(explanation.unchecked.isEmpty && explanation.checkedRecords > 0)
     #expect((explanation.worst?.judgement.ratio ?? .infinity) < 1)
@@ -17,7 +27,7 @@ import TraceFormat
 
   @Test(arguments: TestModel.allCases, [CheckpointVersion.legacy, .float32, .int8])
   func llama2(model: TestModel, version: CheckpointVersion) throws {
-    let recall = try RecallModel(model, version)
+    let recall = try RecallModel(model, version, positions: Self.positions)
     let explanation = try recall.explain(FaultyOperations([], quantized: recall.groupSize != nil))
     #expect(explanation.verdict == .rounding, "\(explanation.headline)")
     #expect(explanation.unchecked.isEmpty)

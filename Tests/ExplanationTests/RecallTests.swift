@@ -17,11 +17,15 @@ import TraceFormat
   }
 
   /// Without optimisation a part of the faults has to do; the release tests and `make recall` plant all.
-  static func sample<Element>(_ planted: [Element], everyRelease: Int = 1) -> [Element] {
+  ///
+  /// - Parameters:
+  ///   - debug: every which one without optimisation.
+  ///   - release: every which one in a release.
+  static func sample<Element>(_ planted: [Element], debug: Int = 12, release: Int = 1) -> [Element] {
     #if DEBUG
-      let step = 12
+      let step = debug
     #else
-      let step = everyRelease
+      let step = release
     #endif
     return stride(from: 0, to: planted.count, by: step).map { planted[$0] }
   }
@@ -53,7 +57,7 @@ import TraceFormat
     let model = try RecallModel(shape.model, shape.version)
     let faults = model.applicable(Fault.all)
     let pairs = faults.indices.map { [faults[$0], faults[($0 + faults.count / 3) % faults.count]] }
-    for pair in Self.sample(pairs, everyRelease: 4) {
+    for pair in Self.sample(pairs, debug: 24, release: 4) {
       let outcome = try model.outcome(pair)
       #expect(![.missed, .misnamed].contains(outcome.result), "\(pair): \(outcome.description)")
     }

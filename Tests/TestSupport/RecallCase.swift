@@ -1,5 +1,6 @@
 package import Explanation
 package import Model
+import Synchronization
 package import TraceFormat
 
 /// A model in which faults are planted.
@@ -30,7 +31,21 @@ package final class RecallModel: Sendable {
   /// A test model.
   package convenience init(_ model: TestModel, _ version: CheckpointVersion, positions: Int = 12) throws {
     let kind = version == .int8 ? "int8" : "float32"
-    try self.init("\(model.rawValue) \(kind)", positions: positions) { try model.checkpoint(version) }
+    let bytes = try Self.bytes(model, version)
+    try self.init("\(model.rawValue) \(kind)", positions: positions) {
+      try Checkpoint(MappedFile(copying: bytes, name: model.rawValue))
+    }
+  }
+
+  /// The files of the test models, each made once: without optimisation that takes longer than explaining.
+  private static let files = Mutex<[String: [UInt8]]>([:])
+
+  private static func bytes(_ model: TestModel, _ version: CheckpointVersion) throws -> [UInt8] {
+    let name = "\(model.rawValue) \(version)"
+    if let bytes = files.withLock({ $0[name] }) { return bytes }
+    let bytes = try model.bytes(version)
+    files.withLock { $0[name] = bytes }
+    return bytes
   }
 
   /// The faults of a list that compute something else than llama2.c does in this model.

@@ -61,18 +61,9 @@ struct Evidence {
 
   private mutating func takeMultiple(_ context: CauseContext) {
     guard isMultiple else { return }
-    let (actual, expected) = (context.actual.values, context.expected.values)
-    var (products, squares) = (0.0, 0.0)
-    for i in actual.indices {
-      products += actual[i] * expected[i]
-      squares += expected[i] * expected[i]
-    }
-    let factor = products / squares
-    guard factor.isFinite, squares > 0 else { return isMultiple = false }
-    isMultiple = actual.indices.allSatisfy { i in
-      let error = abs(factor) * context.expected.error(i) * 1.02 + 4 * Rounding.u * abs(factor * expected[i])
-      return Judgement.Element(actual[i], factor * expected[i], error, context.actual.type).passes
-    }
+    let all = 0..<context.expected.count
+    guard let factor = CommonFactor.fitting(context, all) else { return isMultiple = false }
+    isMultiple = CommonFactor.reproduces(factor, context, all)
     multiples = min(multiples?.lowerBound ?? factor, factor)...max(multiples?.upperBound ?? factor, factor)
   }
 
@@ -130,11 +121,11 @@ struct Evidence {
     }
     if let permutation { lines.append("a permutation of the expected tensor: \(Self.text(permutation))") }
     if let count = shape.heads, heads.count < count {
-      lines.append("right in other heads: only heads \(Catalogue.rangesText(heads.sorted())) of \(count) are wrong")
+      lines.append("right in other heads: only heads \(rangesText(heads.sorted())) of \(count) are wrong")
     }
     if shape.count > 0, elements.count < shape.count {
       lines.append(
-        "right in other elements: only elements \(Catalogue.rangesText(elements.sorted())) of \(shape.count) are wrong")
+        "right in other elements: only elements \(rangesText(elements.sorted())) of \(shape.count) are wrong")
     }
     if distances.count == 1, let distance = distances.first {
       lines.append(

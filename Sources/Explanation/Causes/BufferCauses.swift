@@ -6,11 +6,15 @@ extension Catalogue {
   /// Outputs of which some elements hold what was there before.
   static let stale: [Cause] = [
     (SiteOperation.Kind.product, "product.stale-rows"), (.swiglu, "swiglu.stale"), (.weightedSum, "attention.stale"),
+    (.rotation, "rope.stale"),
   ].map { kind, id in
-    Cause(id, "some of the output's elements are stale", at: [kind]) { context in
-      sources(context).compactMap { source in
-        guard let places = stalePlaces(context, source) else { return nil }
-        return Hypothesis("\(places) \(source.description)") { context in staleMix(context, source) }
+    Cause(id, "some of the output's elements are stale, or were never written", at: [kind]) { context in
+      sources(context).flatMap { source in
+        stalePlaces(context, source).map { places in
+          Hypothesis("elements \(rangesText(places)) \(source.description)") { context in
+            replaced(context, places, source)
+          }
+        }
       }
     }
   }
@@ -38,24 +42,37 @@ extension Catalogue {
     ]
   }
 
-  /// Expected values, with what was there before wherever the record holds just that.
-  private static func staleMix(_ context: CauseContext, _ source: BufferSource) -> Estimate? {
+  /// Expected values, with what was there before at some places.
+  private static func replaced(_ context: CauseContext, _ places: [Int], _ source: BufferSource) -> Estimate? {
     guard let before = source.values(context), before.count >= context.expected.count else { return nil }
     var result = context.expected
     if result.isExact { result.errors = [Double](repeating: 0, count: result.count) }
-    var (replaced, kept) = (0, 0)
-    for i in 0..<result.count {
-      let actual = context.actual.values[i]
-      let element = Judgement.Element(actual, result.values[i], result.error(i), context.actual.type)
-      if element.passes {
-        kept += 1
-      } else if Judgement.Element(actual, before.values[i], before.error(i), context.actual.type).passes {
-        result.values[i] = before.values[i]
-        result.errors[i] = before.error(i)
-        replaced += 1
-      }
+    for i in places where i < result.count {
+      result.values[i] = before.values[i]
+      result.errors[i] = before.error(i)
     }
-    return replaced > 0 && replaced + kept == result.count ? result : nil
+    return result
+  }
+
+  /// The places at which a record holds what was there before. Where both are alike the range from the first such place to the
+  /// last may be meant as well.
+  private static func stalePlaces(_ context: CauseContext, _ source: BufferSource) -> [[Int]] {
+    guard let before = source.values(context), before.count >= context.expected.count else { return [] }
+    var places: [Int] = []
+    var isAlike: Set<Int> = []
+    for i in 0..<context.expected.count {
+      let (actual, type) = (context.actual.values[i], context.actual.type)
+      let isRight = Judgement.Element(actual, context.expected.values[i], context.expected.error(i), type).passes
+      let isStale = Judgement.Element(actual, before.values[i], before.error(i), type).passes
+      guard isRight || isStale else { return [] }
+      if !isRight { places.append(i) }
+      if isRight && isStale { isAlike.insert(i) }
+    }
+    guard let first = places.first, let last = places.last, places.count < context.expected.count else { return [] }
+    let own = Set(places)
+    let range = Array(first...last)
+    let canBeRange = range.count > places.count && range.allSatisfy { own.contains($0) || isAlike.contains($0) }
+    return canBeRange ? [places, range] : [places]
   }
 
   /// What a product should have given at the position before, whether or not that was recorded.
@@ -68,12 +85,6 @@ extension Catalogue {
     guard inputs.count == context.operation.inputs.count, let own = context.operation.weight else { return nil }
     let weights = context.replay.matrix(own, layer: context.layer ?? 0)
     return fullProduct(context, weights, context.replay.activation(inputs))
-  }
-
-  private static func stalePlaces(_ context: CauseContext, _ source: BufferSource) -> String? {
-    guard let mix = staleMix(context, source) else { return nil }
-    let places = mix.values.indices.filter { mix.values[$0] != context.expected.values[$0] }
-    return places.isEmpty ? nil : "elements \(rangesText(places))"
   }
 
   /// Sums added onto what the buffer held before.
@@ -112,19 +123,5 @@ extension Catalogue {
     }
     guard let latest, let site = latest.name.site else { return nil }
     return context.recorded(site, layer: latest.layer, position: latest.position)
-  }
-
-  /// Ascending numbers as `0..3, 8`; at most a few ranges.
-  static func rangesText(_ numbers: [Int]) -> String {
-    var ranges: [(Int, Int)] = []
-    for number in numbers {
-      if let last = ranges.last, last.1 == number - 1 {
-        ranges[ranges.count - 1].1 = number
-      } else {
-        ranges.append((number, number))
-      }
-    }
-    let texts = ranges.prefix(8).map { $0.0 == $0.1 ? "\($0.0)" : "\($0.0)..\($0.1)" }
-    return texts.joined(separator: ", ") + (ranges.count > 8 ? " and \(ranges.count - 8) more ranges" : "")
   }
 }

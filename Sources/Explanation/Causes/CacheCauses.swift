@@ -3,42 +3,102 @@ import TraceFormat
 
 // Mistakes in which rows of the cache are read; scores and weighted sums share them.
 extension Catalogue {
+  /// Mistakes in which key or value head a query head reads.
+  static let heads: [Cause] = [
+    Cause("kv-head.modulo", "query head h reads kv head h mod n_kv_heads", at: [.scores, .weightedSum]) { context in
+      let count = context.sizes.keyValueHeadCount
+      return withCache(context, head: { $0 % count })
+    },
+    Cause(
+      "kv-head.query-head", "the cache is read at query head h's offset, past the row's end into the following rows",
+      at: [.scores, .weightedSum]
+    ) { context in readsOn(context).map { withCache(context, $0, head: { $0 }) } },
+    Cause("kv-head.first", "every query head reads the first kv head", at: [.scores, .weightedSum]) { context in
+      withCache(context, head: { _ in 0 })
+    },
+    Cause(
+      "buffer.one-head", "one head's buffer is shared by all", at: [.scores, .softmax, .weightedSum]
+    ) { context in
+      let (count, isSum) = (context.sizes.headCount, context.operation.kind == .weightedSum)
+      // The likeliest is the last that was computed.
+      let heads = count > 1 ? [count - 1, 0] + Array(1..<(count - 1)) : []
+      let weights =
+        !isSum
+        ? []
+        : heads.map { head in
+          Hypothesis("every head uses head \(head)'s weights") { attend($0, weights: shared($0, head)) }
+        }
+      return weights
+        + heads.map { head in Hypothesis("every head's place holds head \(head)'s values") { oneHead($0, head) } }
+    },
+  ]
+
+  /// Mistakes in which rows of the cache are read.
+  static let cache: [Cause] =
+    [
+      rowChoices("cache.shifted", "the cache's rows are shifted", shiftedRows),
+      rowChoices("cache.stale", "a row of the cache was not written in time", staleRows),
+      rowChoices("cache.wrapped", "the cache wraps around", wraps),
+      rowChoices("cache.other-layer", "another layer's cache", otherLayerRows),
+    ]
+
+  private static func rowChoices(
+    _ id: String, _ title: String, _ choices: @escaping @Sendable (CauseContext) -> [RowChoice]
+  ) -> Cause {
+    Cause(id, title, at: [.scores, .weightedSum]) { context in
+      choices(context).map { choice in
+        Hypothesis(choice.description) { context in choice.rows(context).map { withCache(context, $0) } }
+      }
+    }
+  }
+
+  /// Scores or weighted sums with other rows of the cache, or other heads of them.
+  private static func withCache(
+    _ context: CauseContext, _ rows: [Estimate]? = nil, head: ((Int) -> Int)? = nil
+  ) -> Estimate {
+    context.operation.kind == .scores
+      ? scores(context, keys: rows, keyHead: head) : attend(context, values: rows, valueHead: head)
+  }
+
+  /// One head's expected row in every head's place.
+  private static func oneHead(_ context: CauseContext, _ head: Int) -> Estimate {
+    let heads = context.sizes.headCount
+    let length = context.expected.count / heads
+    let row = context.expected.slice((head * length)..<((head + 1) * length))
+    return Estimate.joined(Array(repeating: row, count: heads))
+  }
+
   /// Other rows than the right ones, named so that one hypothesis serves all records.
   struct RowChoice: Sendable {
     let description: String
     let rows: @Sendable (CauseContext) -> [Estimate]?
   }
 
-  /// A constant distance between the row that is meant and the one that is read.
-  struct Shift: Sendable {
-    let distance: Int
-    /// Whether what lies before the first row reads as the first row; else as zeros, as what lies behind the last always does.
-    let repeatsFirst: Bool
-
-    var description: String {
-      let edge = distance > 0 ? "" : repeatsFirst ? ", the first staying itself" : ", the first reading zeros"
-      return "row t reads position t\(distance > 0 ? "+" : "")\(distance)\(edge)"
+  /// Rows at a constant distance from the row that is meant. What lies before the first row reads as the first row or as
+  /// zeros; what lies behind the last, as zeros.
+  private static func shiftedRows(_ context: CauseContext) -> [RowChoice] {
+    [-1, 1, -2, 2, -3, 3, -4, 4].flatMap { distance -> [RowChoice] in
+      func choice(_ edge: String, repeatsFirst: Bool) -> RowChoice {
+        RowChoice(description: "row t reads position t\(distance > 0 ? "+" : "")\(distance)\(edge)") { context in
+          let rows = context.cache
+          return rows.indices.map { t in
+            let place = t + distance
+            if place < 0 { return repeatsFirst ? rows[0] : zeros(context) }
+            return place < rows.count ? rows[place] : zeros(context)
+          }
+        }
+      }
+      return distance > 0
+        ? [choice("", repeatsFirst: false)]
+        : [
+          choice(", what lies before the first reading the first", repeatsFirst: true),
+          choice(", what lies before the first reading zeros", repeatsFirst: false),
+        ]
     }
-  }
-
-  static let shifts = [-1, 1, -2, 2].flatMap { distance in
-    distance < 0
-      ? [Shift(distance: distance, repeatsFirst: true), Shift(distance: distance, repeatsFirst: false)]
-      : [Shift(distance: distance, repeatsFirst: false)]
   }
 
   private static func zeros(_ context: CauseContext) -> Estimate {
     Estimate([Double](repeating: 0, count: context.sizes.keyValueDim))
-  }
-
-  /// The cache's rows, each at a distance.
-  static func cacheRows(_ context: CauseContext, _ shift: Shift) -> [Estimate]? {
-    let rows = context.cache
-    return rows.indices.map { t in
-      let place = t + shift.distance
-      if place < 0 { return shift.repeatsFirst ? rows[0] : zeros(context) }
-      return place < rows.count ? rows[place] : zeros(context)
-    }
   }
 
   /// The rows that are missing when the current position, or some other, was not written before it was read.

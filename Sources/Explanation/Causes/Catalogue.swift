@@ -6,7 +6,8 @@ import TraceFormat
 /// All known mistakes, in the order of their plausibility within an operation. To add one, add an entry to one of the lists.
 enum Catalogue {
   static let all: [Cause] =
-    norm + rotation + scores + softmax + attention + swiglu + residual + product + embedding + quantization + stale
+    norm + rotation + scores + softmax + attention + heads + cache + swiglu + residual + product + embedding
+    + quantization + stale
 
   /// The causes that can occur at an operation.
   static func causes(at kind: SiteOperation.Kind) -> [Cause] { all.filter { $0.kinds.contains(kind) } }

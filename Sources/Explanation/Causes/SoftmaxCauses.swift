@@ -29,7 +29,8 @@ extension Catalogue {
           perHead(context) { Replay.softmax(Estimate.joined([$0, Estimate([0, 0])])).slice(0..<$0.count) }
         },
         Hypothesis("scores of 0 up to the end of the context") { context in
-          let rest = Estimate([Double](repeating: 0, count: context.sizes.sequenceLength - context.position - 1))
+          let rest = Estimate(
+            [Double](repeating: 0, count: max(0, context.sizes.sequenceLength - context.position - 1)))
           return perHead(context) { Replay.softmax(Estimate.joined([$0, rest])).slice(0..<$0.count) }
         },
         Hypothesis("the next head's first score") { context in
@@ -68,9 +69,6 @@ extension Catalogue {
       "softmax.over-heads", "one softmax over all heads instead of one per head",
       formula: "exp(s) / sum over heads and positions", at: [.softmax]
     ) { context in Replay.softmax(context.inputs[0]) },
-    Cause("buffer.one-head", "one head's buffer is shared by all: every row holds one head's values", at: [.softmax]) {
-      oneHead($0)
-    },
     Cause("softmax.base-two", "powers of 2 instead of e", formula: "2^s / sum 2^s", at: [.softmax]) { context in
       perHead(context) { Replay.softmax(scaled($0, by: log(2.0))) }
     },

@@ -9,7 +9,9 @@ extension Catalogue {
     (.rotation, "rope.stale"),
   ].map { kind, id in
     Cause(id, "some of the output's elements are stale, or were never written", at: [kind]) { context in
-      sources(context).flatMap { source in
+      let all = sources(context)
+      // A vector that is rotated in place holds its input; which part of it was not rotated is a cause of its own.
+      return (kind == .rotation ? all.filter { !$0.isOwnBuffer } : all).flatMap { source in
         stalePlaces(context, source).map { places in
           Hypothesis("elements \(rangesText(places)) \(source.description)") { context in
             replaced(context, places, source)
@@ -22,6 +24,8 @@ extension Catalogue {
   /// What a buffer may have held before.
   struct BufferSource: Sendable {
     let description: String
+    /// Whether it is what llama2.c's buffer of this name held before.
+    var isOwnBuffer = false
     let values: @Sendable (CauseContext) -> Estimate?
   }
 
@@ -34,7 +38,19 @@ extension Catalogue {
         guard let layer = context.layer, layer > 0 else { return nil }
         return context.recorded(context.site, layer: layer - 1, position: context.position)
       },
-      BufferSource(description: "hold what the buffer held before") { context in previousContent(context) },
+      BufferSource(description: "hold what the buffer held before", isOwnBuffer: true) { context in
+        previousContent(context)
+      },
+      BufferSource(description: "hold the last layer's values of the position before") { context in
+        guard context.layer != nil, context.position > 0 else { return nil }
+        return context.recorded(context.site, layer: context.sizes.layerCount - 1, position: context.position - 1)
+      },
+      BufferSource(description: "hold the last values that a layer wrote (at layer 0, the last layer's)") { context in
+        guard let layer = context.layer, layer > 0 || context.position > 0 else { return nil }
+        return layer > 0
+          ? context.recorded(context.site, layer: layer - 1, position: context.position)
+          : context.recorded(context.site, layer: context.sizes.layerCount - 1, position: context.position - 1)
+      },
       BufferSource(description: "hold what is right for the position before") { context in resultBefore(context) },
       BufferSource(description: "are zero") { context in
         Estimate([Double](repeating: 0, count: context.expected.count))
@@ -68,11 +84,19 @@ extension Catalogue {
       if !isRight { places.append(i) }
       if isRight && isStale { isAlike.insert(i) }
     }
-    guard let first = places.first, let last = places.last, places.count < context.expected.count else { return [] }
+    guard var first = places.first, var last = places.last else { return [] }
     let own = Set(places)
-    let range = Array(first...last)
-    let canBeRange = range.count > places.count && range.allSatisfy { own.contains($0) || isAlike.contains($0) }
-    return canBeRange ? [places, range] : [places]
+    var result = [places]
+    func addRange() {
+      let range = Array(first...last)
+      guard range != result.last, range.allSatisfy({ own.contains($0) || isAlike.contains($0) }) else { return }
+      result.append(range)
+    }
+    addRange()
+    while isAlike.contains(first - 1) { first -= 1 }
+    while isAlike.contains(last + 1) { last += 1 }
+    addRange()
+    return result
   }
 
   /// What a product should have given at the position before, whether or not that was recorded.
@@ -105,6 +129,64 @@ extension Catalogue {
         return result
       }
     }
+  }
+
+  /// Rows of scores or attention weights that were not computed this time.
+  static let staleHeads = [
+    Cause("buffer.stale-head", "a head's row is stale, or was never computed", at: [.scores, .softmax]) { context in
+      let count = context.sizes.headCount
+      let length = context.position + 1
+      let wrong = (0..<count).filter { head in
+        ((head * length)..<((head + 1) * length)).contains { i in
+          !Judgement.Element(
+            context.actual.values[i], context.expected.values[i], context.expected.error(i), context.actual.type
+          ).passes
+        }
+      }
+      guard wrong.count < count || count == 1 else { return [] }
+      let name = wrong.count == 1 ? "head \(wrong[0]) holds" : "heads \(rangesText(wrong)) hold"
+      return rowSources.map { source in
+        Hypothesis("\(name) \(source.description)") { withRows(source, of: wrong, $0) }
+      }
+    }
+  ]
+
+  /// What a row of scores or attention weights may have held before; of another position's, one entry less.
+  private static let rowSources: [BufferSource] = [
+    BufferSource(description: "zeros") { Estimate([Double](repeating: 0, count: $0.expected.count)) },
+    BufferSource(description: "the position before's values") { context in
+      context.position > 0 ? context.recordedHere(position: context.position - 1) : nil
+    },
+    BufferSource(description: "the layer before's values") { context in
+      guard let layer = context.layer, layer > 0 else { return nil }
+      return context.recorded(context.site, layer: layer - 1, position: context.position)
+    },
+    BufferSource(description: "the last layer's values of the position before") { context in
+      guard context.layer != nil, context.position > 0 else { return nil }
+      return context.recorded(context.site, layer: context.sizes.layerCount - 1, position: context.position - 1)
+    },
+    BufferSource(description: "raw scores") { $0.operation.kind == .softmax ? $0.inputs[0] : nil },
+    BufferSource(description: "what the buffer held before") {
+      $0.operation.kind == .scores ? previousContent($0) : nil
+    },
+  ]
+
+  /// Some heads' rows taken from elsewhere. Where those are one entry short, the last may be anything.
+  private static func withRows(_ source: BufferSource, of heads: [Int], _ context: CauseContext) -> Estimate? {
+    guard let before = source.values(context) else { return nil }
+    let length = context.position + 1
+    let width = before.count / context.sizes.headCount
+    guard width == length || width == length - 1, width > 0 else { return nil }
+    var result = context.expected
+    if result.isExact { result.errors = [Double](repeating: 0, count: result.count) }
+    for head in heads {
+      for t in 0..<length {
+        let (own, other) = (head * length + t, head * width + t)
+        result.values[own] = t < width ? before.values[other] : context.actual.values[own]
+        result.errors[own] = t < width ? before.error(other) : 0
+      }
+    }
+    return result
   }
 
   /// What llama2.c's buffer of this name held before the operation: the site that wrote to it last.

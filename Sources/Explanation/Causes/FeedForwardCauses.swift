@@ -63,6 +63,9 @@ extension Catalogue {
     Cause("residual.doubled", "the branch is added twice", formula: "x + 2 branch", at: [.residual]) { context in
       Replay.residual(Replay.residual(context.inputs[0], context.inputs[1]), context.inputs[1])
     },
+    Cause("residual.x-doubled", "x is added twice", formula: "2 x + branch", at: [.residual]) { context in
+      Replay.residual(Replay.residual(context.inputs[1], context.inputs[0]), context.inputs[0])
+    },
     Cause("residual.other-buffer", "another buffer is added", at: [.residual]) { context in
       branchSites(context).map { site in
         Hypothesis("x + \(site.rawValue) instead of x + \(context.operation.inputs[1].site.rawValue)") { context in
@@ -93,7 +96,8 @@ extension Catalogue {
   /// Sites whose first dim elements could have been added in place of the branch.
   private static func branchSites(_ context: CauseContext) -> [Site] {
     Site.all(quantized: false).filter { site in
-      guard site.scope == .layer, let length = context.sizes.length(of: site, groupSize: nil) else { return false }
+      guard site.scope == .layer || site == .embedding, let length = context.sizes.length(of: site, groupSize: nil)
+      else { return false }
       let own = context.operation.inputs.map(\.site)
       return length >= context.sizes.dim && !own.contains(site) && site != context.site
     }

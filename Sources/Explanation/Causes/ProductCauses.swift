@@ -38,11 +38,11 @@ extension Catalogue {
     },
     Cause("product.other-input", "the product of another tensor", at: [.product]) { context in otherInputs(context) },
     Cause("product.tail-dropped", "the last terms of each sum are dropped", at: [.product]) { context in
-      let columns = context.replay.activation(context.inputs).count
-      return (1...columns).prefix(64).map { dropped in
-        Hypothesis("the last \(dropped) of \(columns)") { context in
+      droppedTails(context).map { dropped in
+        Hypothesis("the last \(dropped) of \(context.replay.activation(context.inputs).count)") { context in
           var x = context.replay.activation(context.inputs)
-          for j in (columns - dropped)..<columns { x.values[j] = 0 }
+          guard dropped <= x.count else { return nil }
+          for j in (x.count - dropped)..<x.count { x.values[j] = 0 }
           return productEstimate(context, x: x)
         }
       }
@@ -125,6 +125,27 @@ extension Catalogue {
       if !element.passes { return nil }
     }
     return Replay.product([input], source, groupSize: nil, roundings: roundings)[0]
+  }
+
+  /// How many of the last terms may have been dropped: what one element of the record says.
+  private static func droppedTails(_ context: CauseContext) -> [Int] {
+    guard let own = context.operation.weight else { return [] }
+    let (actual, expected) = (context.actual.values, context.expected)
+    let differences = actual.indices.map { abs(actual[$0] - expected.values[$0]) }
+    guard differences.allSatisfy(\.isFinite),
+      let place = differences.indices.max(by: { differences[$0] < differences[$1] })
+    else { return [] }
+    let x = context.replay.activation(context.inputs).values
+    let source = context.replay.matrix(own, layer: context.layer ?? 0)
+    var row = [Double](repeating: 0, count: x.count)
+    source.fill(place, &row)
+    var (rest, found) = (expected.values[place], [Int]())
+    let slack = 2 * expected.error(place) + Rounding.storage(abs(actual[place]), context.actual.type)
+    for dropped in 1...x.count {
+      rest -= row[x.count - dropped] * x[x.count - dropped]
+      if abs(actual[place] - rest) <= slack { found.append(dropped) }
+    }
+    return Array(found.prefix(16))
   }
 
   private static func productHypothesis(

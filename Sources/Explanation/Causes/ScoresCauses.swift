@@ -26,6 +26,16 @@ extension Catalogue {
       context in
       scores(context, divisor: Double(context.sizes.headSize))
     },
+    Cause("scores.tail-dropped", "the last products of each head are dropped", at: [.scores]) { context in
+      let size = context.sizes.headSize
+      return (1..<max(size, 1)).prefix(64).map { dropped in
+        Hypothesis("the last \(dropped) of \(size)") { context in
+          var query = context.inputs[0]
+          for i in 0..<query.count where i % size >= size - dropped { query.values[i] = 0 }
+          return scores(context, query: query)
+        }
+      }
+    },
     Cause("scores.before-rope", "tensors from before RoPE are used", at: [.scores]) { _ in
       [
         Hypothesis("keys (k.proj)") { context in

@@ -122,10 +122,10 @@ struct ErrorSizes {
       typical = exponent
       if 2 * below >= count { break }
     }
+    let middle = min(Double(sign: .plus, exponent: typical, significand: 1.5), greatest)
     return [
-      "relative error of the wrong elements: typically about "
-        + "\(Catalogue.roundedToDigits(Double(sign: .plus, exponent: typical, significand: 1.5), 1)), at most "
-        + "\(Catalogue.roundedToDigits(greatest, 2))"
+      "relative error of the wrong elements: typically \(Catalogue.roundedToDigits(middle, 1)), at most "
+        + "\(Catalogue.roundedToDigits(greatest, 1))"
     ]
   }
 }

@@ -25,6 +25,8 @@ struct FaultyPlaces {
   private var layerCount = 0
   private var shape: (count: Int, heads: Int?) = (0, nil)
   private var greatestPosition = 0
+  /// Least and greatest number of wrong elements in a record.
+  private var (fewest, most) = (Int.max, 0)
 
   /// Takes a faulty record.
   mutating func take(_ context: CauseContext) {
@@ -37,6 +39,8 @@ struct FaultyPlaces {
     layerCount = context.sizes.layerCount
     if let layer = context.layer { layers.insert(layer) }
     let wrong = (0..<count).filter { !context.isRight($0) }
+    fewest = min(fewest, wrong.count)
+    most = max(most, wrong.count)
     if hasHeads { heads.take(Set(wrong.map { $0 / length })) }
     if isAttention {
       columns.take(Set(wrong.map { $0 % length }))
@@ -55,31 +59,41 @@ struct FaultyPlaces {
   func lines(records: Int) -> [String] {
     var lines: [String] = []
     if !layers.isEmpty, layers.count < layerCount {
-      lines.append(
-        "wrong in \(layers.count == 1 ? "layer" : "layers") \(rangesText(layers.sorted())) of \(layerCount) layers only"
-      )
+      let name = layers.count == 1 ? "layer" : "layers"
+      lines.append("wrong in \(name) \(rangesText(layers.sorted())) only; the model has \(layerCount)")
     }
     func text(_ places: Places) -> String {
       if records == 1 { return "" }
       return places.isFixed ? ", the same in every record" : ", not all of them in every record"
     }
-    if let count = shape.heads, heads.anywhere.count < count {
-      lines.append(
-        "right in other heads: only heads \(rangesText(heads.anywhere.sorted())) of \(count) are wrong\(text(heads))")
+    func only(_ one: String, _ several: String, _ places: Places, of count: Int? = nil) -> String {
+      let numbers = places.anywhere.sorted()
+      let isOne = numbers.count == 1
+      return "only \(isOne ? one : several) \(rangesText(numbers))\(count.map { " of \($0)" } ?? "") "
+        + "\(isOne ? "is" : "are") wrong\(text(places))"
     }
-    if shape.count > 0, elements.anywhere.count < shape.count {
-      lines.append(
-        "right in other elements: only elements \(rangesText(elements.anywhere.sorted())) of \(shape.count) are wrong"
-          + text(elements))
+    if let count = shape.heads, heads.anywhere.count < count {
+      lines.append("right in other heads: \(only("head", "heads", heads, of: count))")
+    }
+    if shape.count > 0, elements.anywhere.count < shape.count,
+      elements.isFixed || 2 * elements.anywhere.count < shape.count
+    {
+      lines.append("right in other elements: \(only("element", "elements", elements, of: shape.count))")
+    } else if shape.count > 0, fewest < shape.count {
+      let number = fewest == most ? "\(most)" : "\(fewest) to \(most)"
+      let place = records > 1 ? " in each record, not the same ones everywhere" : ""
+      lines.append("\(number) of \(shape.count) elements are wrong\(place)")
     }
     if shape.count == 0, distances.anywhere.count == 1, let distance = distances.anywhere.first {
       let place = distance == 0 ? "the current position" : "the position \(distance) before"
       lines.append("right elsewhere: only the entry of \(place) is wrong")
     } else if shape.count == 0, columns.isFixed, columns.anywhere.count <= greatestPosition {
-      lines.append(
-        "right elsewhere: only entries t = \(rangesText(columns.anywhere.sorted())) are wrong\(text(columns))")
+      lines.append("right elsewhere: \(only("entry t =", "entries t =", columns))")
     } else if shape.count == 0, let least = distances.anywhere.min(), least > 0 {
-      lines.append("right for the last \(least) positions; only entries from \(least) positions back on are wrong")
+      lines.append(
+        least == 1
+          ? "right for the current position; only entries of earlier positions are wrong"
+          : "right for the last \(least) positions; only entries from \(least) positions back on are wrong")
     }
     return lines
   }

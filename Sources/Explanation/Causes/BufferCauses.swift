@@ -143,9 +143,10 @@ extension Catalogue {
           ).passes
         }
       }
-      guard wrong.count < count || count == 1 else { return [] }
       let name = wrong.count == 1 ? "head \(wrong[0]) holds" : "heads \(rangesText(wrong)) hold"
-      return rowSources.map { source in
+      // All heads' rows left raw are a softmax that is missing.
+      let sources = rowSources.filter { wrong.count < count || $0.description != "raw scores" }
+      return sources.map { source in
         Hypothesis("\(name) \(source.description)") { withRows(source, of: wrong, $0) }
       }
     }

@@ -53,8 +53,12 @@ extension Catalogue {
   /// Other rows of the table that a record may hold; the first is enough.
   private static func rowsHeld(_ context: CauseContext) -> [Int] {
     let own = context.replay.tokens[context.position]
-    return (0..<context.sizes.vocabularySize).first {
-      $0 != own && context.replay.embedding($0).admits(context.actual)
+    let (first, type) = (context.actual.values[0], context.actual.type)
+    return (0..<context.sizes.vocabularySize).first { row in
+      // One element tells most rows apart.
+      let value = context.weights.element(.tokenEmbedding, 0, row * context.sizes.dim)
+      return row != own && Judgement.Element(first, value, 4 * Rounding.u * abs(value) + 1e-30, type).passes
+        && context.replay.embedding(row).admits(context.actual)
     }.map { [$0] } ?? []
   }
 

@@ -8,6 +8,8 @@ struct Evidence {
   private var relations: [ElementRelation] = []
   private var isMultiple = true
   private var multiples: ClosedRange<Double>?
+  /// The factor of the wrong elements alone, where it is the same in every record.
+  private var wrongMultiple: Double?
   private var affine: AffineRelation?
   private var permutation: [Int]?
   private var kinds = ValueKinds()
@@ -35,6 +37,7 @@ struct Evidence {
     relations.removeAll { !$0.holds(context) }
     if affine?.holds(context) == false { affine = nil }
     takeMultiple(context)
+    takeWrongMultiple(context, isFirst: isFirst)
     kinds.take(context)
     places.take(context)
     errors.take(context)
@@ -67,6 +70,16 @@ struct Evidence {
     guard let factor = CommonFactor.fitting(context, all) else { return isMultiple = false }
     isMultiple = CommonFactor.reproduces(factor, context, all)
     multiples = min(multiples?.lowerBound ?? factor, factor)...max(multiples?.upperBound ?? factor, factor)
+  }
+
+  private mutating func takeWrongMultiple(_ context: CauseContext, isFirst: Bool) {
+    guard isFirst || wrongMultiple != nil else { return }
+    let wrong = context.actual.values.indices.filter { !context.isRight($0) }
+    guard wrong.count > 1, let own = CommonFactor.fitting(context, wrong),
+      CommonFactor.reproduces(wrongMultiple ?? own, context, wrong) || CommonFactor.reproduces(own, context, wrong),
+      abs(own - (wrongMultiple ?? own)) <= 1e-5 * abs(own)
+    else { return wrongMultiple = nil }
+    wrongMultiple = wrongMultiple ?? own
   }
 
   /// For each element the expected element that it holds, where every one holds another's.
@@ -104,6 +117,10 @@ struct Evidence {
           : "a multiple of the expected tensor, by another factor in each record: \(low) to \(high)")
     } else if let affine, !isAllZero {
       lines.append(affine.text)
+    } else if let wrongMultiple, abs(wrongMultiple) > 1e-3, wrongMultiple != -1 {
+      lines.append(
+        "the wrong elements are \(Catalogue.roundedToDigits(wrongMultiple, 5)) times the expected ones, in every record"
+      )
     }
     if let permutation { lines.append("a permutation of the expected tensor: \(Self.text(permutation))") }
     if !isAllZero && !isMultiple { lines += relations.map(\.rawValue) }

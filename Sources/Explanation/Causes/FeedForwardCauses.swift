@@ -85,13 +85,26 @@ extension Catalogue {
     },
     Cause("residual.scaled", "the branch is scaled", formula: "x + c branch", at: [.residual]) { context in
       let layers = Double(context.sizes.layerCount)
-      return [0.5, 1 / 2.0.squareRoot(), 1 / (2 * layers).squareRoot(), 1 / layers, 2.0.squareRoot()].map { factor in
+      let common = [0.5, 1 / 2.0.squareRoot(), 1 / (2 * layers).squareRoot(), 1 / layers, 2.0.squareRoot()]
+      return (common + (solvedScale(context).map { [$0] } ?? [])).map { factor in
         Hypothesis("by \(roundedToDigits(factor, 3))") { context in
           Replay.residual(context.inputs[0], scaled(context.inputs[1], by: factor))
         }
       }
     },
   ]
+
+  /// The factor of the branch that the record gives, to three digits; nil where it is one of the other causes'.
+  private static func solvedScale(_ context: CauseContext) -> Double? {
+    let (x, branch) = (context.inputs[0].values, context.inputs[1].values)
+    var (products, squares) = (0.0, 0.0)
+    for i in x.indices {
+      products += (context.actual.values[i] - x[i]) * branch[i]
+      squares += branch[i] * branch[i]
+    }
+    let factor = roundedToDigits(products / squares, 3)
+    return factor.isFinite && ![0, 1, 2, -1].contains(factor) ? factor : nil
+  }
 
   /// Sites whose first dim elements could have been added in place of the branch.
   private static func branchSites(_ context: CauseContext) -> [Site] {

@@ -57,6 +57,9 @@ extension Fault {
     unlisted("residual-attn-halved", cause: "residual.scaled", at: .attentionResidual) { _, s, _ in
       s[.attentionResidual] = zip(values(s.x.row(0)), values(s.xb2.row(0))).map { $0 + 0.5 * $1 }
     },
+    unlisted("residual-ffn-times-0.77", cause: "residual.scaled", at: .ffnResidual) { _, s, _ in
+      s[.ffnResidual] = zip(values(s.x.row(0)), values(s.xb.row(0))).map { $0 + 0.77 * $1 }
+    },
     changed("three-elements-zeroed", at: .ffnNorm) { result, step, _ in
       var result = result
       for i in 0..<3 { result[(step.position * 7 + i * 13) % result.count] = 0 }

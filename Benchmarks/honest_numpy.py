@@ -344,8 +344,6 @@ class Double(Batched):
 
 
 class Rounded(Double):
-    """Not in the list: what such a trace records is not what the next operation read (see docs/honest-builds.md)."""
-
     title = "float64 throughout, stored as float32"
     stored = F32
 
@@ -353,7 +351,7 @@ class Rounded(Double):
 VARIANTS = [Arithmetic, Batched, Einsum, Accumulating64, Ascending, Descending, Halving, Lanes, Blocks, WithoutMaximum,
             Reciprocal, Online, LogarithmOfSum, DividedAfter, PowersOfTwo, Table64, Frequencies64,
             RepeatedMultiplication, ExponentialFrequencies, Complex, ScaledQuery, ScaledBoth, OtherNorm, WeightFirst,
-            PowerNorm, TwoBranchSigmoid, Double]
+            PowerNorm, TwoBranchSigmoid, Double, Rounded]
 
 
 def forward(m, arithmetic, tokens, record):

@@ -33,48 +33,6 @@ extension Catalogue {
         Hypothesis("the first one") { context in attend(context, weights: zeroed(context, at: 0)) },
       ]
     },
-    Cause("kv-head.modulo", "query head h reads kv head h mod n_kv_heads", at: [.weightedSum]) { context in
-      let count = context.sizes.keyValueHeadCount
-      return attend(context, valueHead: { $0 % count })
-    },
-    Cause(
-      "kv-head.query-head", "the cache is read at query head h's offset, past the row's end into the following rows",
-      at: [.weightedSum]
-    ) { context in readsOn(context).map { attend(context, values: $0, valueHead: { $0 }) } },
-    Cause("kv-head.first", "every query head reads the first kv head", at: [.weightedSum]) { context in
-      attend(context, valueHead: { _ in 0 })
-    },
-    Cause(
-      "buffer.one-head", "one head's buffer is shared by all: every head uses one head's weights", at: [.weightedSum]
-    ) { _ in
-      [
-        Hypothesis("the last head's weights") { context in
-          attend(context, weights: shared(context, context.sizes.headCount - 1))
-        },
-        Hypothesis("the first head's weights") { context in attend(context, weights: shared(context, 0)) },
-        Hypothesis("the output of one head in every head's place") { context in oneHead(context) },
-      ]
-    },
-    Cause("cache.shifted", "the cache's rows are shifted", at: [.weightedSum]) { _ in
-      shifts.map { shift in
-        Hypothesis(shift.description) { context in cacheRows(context, shift).map { attend(context, values: $0) } }
-      }
-    },
-    Cause("cache.stale", "a row of the cache was not written in time", at: [.weightedSum]) { context in
-      staleRows(context).map { stale in
-        Hypothesis(stale.description) { context in stale.rows(context).map { attend(context, values: $0) } }
-      }
-    },
-    Cause("cache.wrapped", "the cache wraps around", at: [.weightedSum]) { context in
-      wraps(context).map { wrap in
-        Hypothesis(wrap.description) { context in wrap.rows(context).map { attend(context, values: $0) } }
-      }
-    },
-    Cause("cache.other-layer", "another layer's cache", at: [.weightedSum]) { context in
-      otherLayerRows(context).map { other in
-        Hypothesis(other.description) { context in other.rows(context).map { attend(context, values: $0) } }
-      }
-    },
     Cause("rope.on-values", "the cached values are rotated as keys are", at: [.weightedSum]) { context in
       let rotated = context.cache.enumerated().map { t, row in
         Replay.rotate(row, position: t, context.replay.rotation)
@@ -87,7 +45,7 @@ extension Catalogue {
     },
   ]
 
-  private static func attend(
+  static func attend(
     _ context: CauseContext, weights: Estimate? = nil, values: [Estimate]? = nil, valueHead: ((Int) -> Int)? = nil
   ) -> Estimate {
     context.replay.weightedSum(
@@ -102,7 +60,7 @@ extension Catalogue {
   }
 
   /// One head's weights in every head's place.
-  private static func shared(_ context: CauseContext, _ head: Int) -> Estimate {
+  static func shared(_ context: CauseContext, _ head: Int) -> Estimate {
     let length = context.position + 1
     let row = context.inputs[0].slice((head * length)..<((head + 1) * length))
     return Estimate.joined(Array(repeating: row, count: context.sizes.headCount))

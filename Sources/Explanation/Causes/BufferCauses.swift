@@ -6,11 +6,17 @@ extension Catalogue {
   /// Outputs of which some elements hold what was there before.
   static let stale: [Cause] = [
     (SiteOperation.Kind.product, "product.stale-rows"), (.swiglu, "swiglu.stale"), (.weightedSum, "attention.stale"),
+    (.rotation, "rope.stale"),
   ].map { kind, id in
-    Cause(id, "some of the output's elements are stale", at: [kind]) { context in
-      sources(context).compactMap { source in
-        guard let places = stalePlaces(context, source) else { return nil }
-        return Hypothesis("\(places) \(source.description)") { context in staleMix(context, source) }
+    Cause(id, "some of the output's elements are stale, or were never written", at: [kind]) { context in
+      let all = sources(context)
+      // A vector that is rotated in place holds its input; which part of it was not rotated is a cause of its own.
+      return (kind == .rotation ? all.filter { !$0.isOwnBuffer } : all).flatMap { source in
+        stalePlaces(context, source).map { places in
+          Hypothesis("elements \(rangesText(places)) \(source.description)") { context in
+            replaced(context, places, source)
+          }
+        }
       }
     }
   }
@@ -18,6 +24,8 @@ extension Catalogue {
   /// What a buffer may have held before.
   struct BufferSource: Sendable {
     let description: String
+    /// Whether it is what llama2.c's buffer of this name held before.
+    var isOwnBuffer = false
     let values: @Sendable (CauseContext) -> Estimate?
   }
 
@@ -30,7 +38,19 @@ extension Catalogue {
         guard let layer = context.layer, layer > 0 else { return nil }
         return context.recorded(context.site, layer: layer - 1, position: context.position)
       },
-      BufferSource(description: "hold what the buffer held before") { context in previousContent(context) },
+      BufferSource(description: "hold what the buffer held before", isOwnBuffer: true) { context in
+        previousContent(context)
+      },
+      BufferSource(description: "hold the last layer's values of the position before") { context in
+        guard context.layer != nil, context.position > 0 else { return nil }
+        return context.recorded(context.site, layer: context.sizes.layerCount - 1, position: context.position - 1)
+      },
+      BufferSource(description: "hold the last values that a layer wrote (at layer 0, the last layer's)") { context in
+        guard let layer = context.layer, layer > 0 || context.position > 0 else { return nil }
+        return layer > 0
+          ? context.recorded(context.site, layer: layer - 1, position: context.position)
+          : context.recorded(context.site, layer: context.sizes.layerCount - 1, position: context.position - 1)
+      },
       BufferSource(description: "hold what is right for the position before") { context in resultBefore(context) },
       BufferSource(description: "are zero") { context in
         Estimate([Double](repeating: 0, count: context.expected.count))
@@ -38,24 +58,45 @@ extension Catalogue {
     ]
   }
 
-  /// Expected values, with what was there before wherever the record holds just that.
-  private static func staleMix(_ context: CauseContext, _ source: BufferSource) -> Estimate? {
+  /// Expected values, with what was there before at some places.
+  private static func replaced(_ context: CauseContext, _ places: [Int], _ source: BufferSource) -> Estimate? {
     guard let before = source.values(context), before.count >= context.expected.count else { return nil }
     var result = context.expected
     if result.isExact { result.errors = [Double](repeating: 0, count: result.count) }
-    var (replaced, kept) = (0, 0)
-    for i in 0..<result.count {
-      let actual = context.actual.values[i]
-      let element = Judgement.Element(actual, result.values[i], result.error(i), context.actual.type)
-      if element.passes {
-        kept += 1
-      } else if Judgement.Element(actual, before.values[i], before.error(i), context.actual.type).passes {
-        result.values[i] = before.values[i]
-        result.errors[i] = before.error(i)
-        replaced += 1
-      }
+    for i in places where i < result.count {
+      result.values[i] = before.values[i]
+      result.errors[i] = before.error(i)
     }
-    return replaced > 0 && replaced + kept == result.count ? result : nil
+    return result
+  }
+
+  /// The places at which a record holds what was there before. Where both are alike the range from the first such place to the
+  /// last may be meant as well.
+  private static func stalePlaces(_ context: CauseContext, _ source: BufferSource) -> [[Int]] {
+    guard let before = source.values(context), before.count >= context.expected.count else { return [] }
+    var places: [Int] = []
+    var isAlike: Set<Int> = []
+    for i in 0..<context.expected.count {
+      let (actual, type) = (context.actual.values[i], context.actual.type)
+      let isRight = Judgement.Element(actual, context.expected.values[i], context.expected.error(i), type).passes
+      let isStale = Judgement.Element(actual, before.values[i], before.error(i), type).passes
+      guard isRight || isStale else { return [] }
+      if !isRight { places.append(i) }
+      if isRight && isStale { isAlike.insert(i) }
+    }
+    guard var first = places.first, var last = places.last else { return [] }
+    let own = Set(places)
+    var result = [places]
+    func addRange() {
+      let range = Array(first...last)
+      guard range != result.last, range.allSatisfy({ own.contains($0) || isAlike.contains($0) }) else { return }
+      result.append(range)
+    }
+    addRange()
+    while isAlike.contains(first - 1) { first -= 1 }
+    while isAlike.contains(last + 1) { last += 1 }
+    addRange()
+    return result
   }
 
   /// What a product should have given at the position before, whether or not that was recorded.
@@ -68,12 +109,6 @@ extension Catalogue {
     guard inputs.count == context.operation.inputs.count, let own = context.operation.weight else { return nil }
     let weights = context.replay.matrix(own, layer: context.layer ?? 0)
     return fullProduct(context, weights, context.replay.activation(inputs))
-  }
-
-  private static func stalePlaces(_ context: CauseContext, _ source: BufferSource) -> String? {
-    guard let mix = staleMix(context, source) else { return nil }
-    let places = mix.values.indices.filter { mix.values[$0] != context.expected.values[$0] }
-    return places.isEmpty ? nil : "elements \(rangesText(places))"
   }
 
   /// Sums added onto what the buffer held before.
@@ -96,6 +131,65 @@ extension Catalogue {
     }
   }
 
+  /// Rows of scores or attention weights that were not computed this time.
+  static let staleHeads = [
+    Cause("buffer.stale-head", "a head's row is stale, or was never computed", at: [.scores, .softmax]) { context in
+      let count = context.sizes.headCount
+      let length = context.position + 1
+      let wrong = (0..<count).filter { head in
+        ((head * length)..<((head + 1) * length)).contains { i in
+          !Judgement.Element(
+            context.actual.values[i], context.expected.values[i], context.expected.error(i), context.actual.type
+          ).passes
+        }
+      }
+      let name = wrong.count == 1 ? "head \(wrong[0]) holds" : "heads \(rangesText(wrong)) hold"
+      // All heads' rows left raw are a softmax that is missing.
+      let sources = rowSources.filter { wrong.count < count || $0.description != "raw scores" }
+      return sources.map { source in
+        Hypothesis("\(name) \(source.description)") { withRows(source, of: wrong, $0) }
+      }
+    }
+  ]
+
+  /// What a row of scores or attention weights may have held before; of another position's, one entry less.
+  private static let rowSources: [BufferSource] = [
+    BufferSource(description: "zeros") { Estimate([Double](repeating: 0, count: $0.expected.count)) },
+    BufferSource(description: "the position before's values") { context in
+      context.position > 0 ? context.recordedHere(position: context.position - 1) : nil
+    },
+    BufferSource(description: "the layer before's values") { context in
+      guard let layer = context.layer, layer > 0 else { return nil }
+      return context.recorded(context.site, layer: layer - 1, position: context.position)
+    },
+    BufferSource(description: "the last layer's values of the position before") { context in
+      guard context.layer != nil, context.position > 0 else { return nil }
+      return context.recorded(context.site, layer: context.sizes.layerCount - 1, position: context.position - 1)
+    },
+    BufferSource(description: "raw scores") { $0.operation.kind == .softmax ? $0.inputs[0] : nil },
+    BufferSource(description: "what the buffer held before") {
+      $0.operation.kind == .scores ? previousContent($0) : nil
+    },
+  ]
+
+  /// Some heads' rows taken from elsewhere. Where those are one entry short, the last may be anything.
+  private static func withRows(_ source: BufferSource, of heads: [Int], _ context: CauseContext) -> Estimate? {
+    guard let before = source.values(context) else { return nil }
+    let length = context.position + 1
+    let width = before.count / context.sizes.headCount
+    guard width == length || width == length - 1, width > 0 else { return nil }
+    var result = context.expected
+    if result.isExact { result.errors = [Double](repeating: 0, count: result.count) }
+    for head in heads {
+      for t in 0..<length {
+        let (own, other) = (head * length + t, head * width + t)
+        result.values[own] = t < width ? before.values[other] : context.actual.values[own]
+        result.errors[own] = t < width ? before.error(other) : 0
+      }
+    }
+    return result
+  }
+
   /// What llama2.c's buffer of this name held before the operation: the site that wrote to it last.
   static func previousContent(_ context: CauseContext) -> Estimate? {
     let sites = Site.all(quantized: context.replay.isQuantized).filter { $0.buffer == context.site.buffer }
@@ -112,19 +206,5 @@ extension Catalogue {
     }
     guard let latest, let site = latest.name.site else { return nil }
     return context.recorded(site, layer: latest.layer, position: latest.position)
-  }
-
-  /// Ascending numbers as `0..3, 8`; at most a few ranges.
-  static func rangesText(_ numbers: [Int]) -> String {
-    var ranges: [(Int, Int)] = []
-    for number in numbers {
-      if let last = ranges.last, last.1 == number - 1 {
-        ranges[ranges.count - 1].1 = number
-      } else {
-        ranges.append((number, number))
-      }
-    }
-    let texts = ranges.prefix(8).map { $0.0 == $0.1 ? "\($0.0)" : "\($0.0)..\($0.1)" }
-    return texts.joined(separator: ", ") + (ranges.count > 8 ? " and \(ranges.count - 8) more ranges" : "")
   }
 }

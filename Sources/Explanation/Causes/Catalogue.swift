@@ -5,8 +5,10 @@ import TraceFormat
 
 /// All known mistakes, in the order of their plausibility within an operation. To add one, add an entry to one of the lists.
 enum Catalogue {
-  static let all: [Cause] =
-    norm + rotation + scores + softmax + attention + swiglu + residual + product + embedding + quantization + stale
+  static let all: [Cause] = [
+    norm, rotation, scores, softmax, attention, heads, cache, staleHeads, swiglu, residual, product, embedding,
+    quantization, stale,
+  ].flatMap { $0 }
 
   /// The causes that can occur at an operation.
   static func causes(at kind: SiteOperation.Kind) -> [Cause] { all.filter { $0.kinds.contains(kind) } }

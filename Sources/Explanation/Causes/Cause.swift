@@ -45,11 +45,17 @@ struct Cause: Sendable {
 struct Hypothesis: Sendable {
   /// What the parameter is, as `base 500000`; nil where there is none.
   let detail: String?
+  /// The parameter where it may be another in every record, as the embedding's row: what a record shows.
+  let found: (@Sendable (CauseContext) -> String?)?
   /// What the operation gives with the mistake; nil where it cannot be computed or makes no difference.
   let compute: @Sendable (CauseContext) -> Estimate?
 
-  init(_ detail: String? = nil, compute: @escaping @Sendable (CauseContext) -> Estimate?) {
+  init(
+    _ detail: String? = nil, found: (@Sendable (CauseContext) -> String?)? = nil,
+    compute: @escaping @Sendable (CauseContext) -> Estimate?
+  ) {
     self.detail = detail
+    self.found = found
     self.compute = compute
   }
 

@@ -63,6 +63,9 @@ extension Catalogue {
     Cause("residual.doubled", "the branch is added twice", formula: "x + 2 branch", at: [.residual]) { context in
       Replay.residual(Replay.residual(context.inputs[0], context.inputs[1]), context.inputs[1])
     },
+    Cause("residual.x-doubled", "x is added twice", formula: "2 x + branch", at: [.residual]) { context in
+      Replay.residual(Replay.residual(context.inputs[1], context.inputs[0]), context.inputs[0])
+    },
     Cause("residual.other-buffer", "another buffer is added", at: [.residual]) { context in
       branchSites(context).map { site in
         Hypothesis("x + \(site.rawValue) instead of x + \(context.operation.inputs[1].site.rawValue)") { context in
@@ -82,7 +85,8 @@ extension Catalogue {
     },
     Cause("residual.scaled", "the branch is scaled", formula: "x + c branch", at: [.residual]) { context in
       let layers = Double(context.sizes.layerCount)
-      return [0.5, 1 / 2.0.squareRoot(), 1 / (2 * layers).squareRoot(), 1 / layers, 2.0.squareRoot()].map { factor in
+      let common = [0.5, 1 / 2.0.squareRoot(), 1 / (2 * layers).squareRoot(), 1 / layers, 2.0.squareRoot()]
+      return (common + (solvedScale(context).map { [$0] } ?? [])).map { factor in
         Hypothesis("by \(roundedToDigits(factor, 3))") { context in
           Replay.residual(context.inputs[0], scaled(context.inputs[1], by: factor))
         }
@@ -90,10 +94,23 @@ extension Catalogue {
     },
   ]
 
+  /// The factor of the branch that the record gives, to three digits; nil where it is one of the other causes'.
+  private static func solvedScale(_ context: CauseContext) -> Double? {
+    let (x, branch) = (context.inputs[0].values, context.inputs[1].values)
+    var (products, squares) = (0.0, 0.0)
+    for i in x.indices {
+      products += (context.actual.values[i] - x[i]) * branch[i]
+      squares += branch[i] * branch[i]
+    }
+    let factor = roundedToDigits(products / squares, 3)
+    return factor.isFinite && ![0, 1, 2, -1].contains(factor) ? factor : nil
+  }
+
   /// Sites whose first dim elements could have been added in place of the branch.
   private static func branchSites(_ context: CauseContext) -> [Site] {
     Site.all(quantized: false).filter { site in
-      guard site.scope == .layer, let length = context.sizes.length(of: site, groupSize: nil) else { return false }
+      guard site.scope == .layer || site == .embedding, let length = context.sizes.length(of: site, groupSize: nil)
+      else { return false }
       let own = context.operation.inputs.map(\.site)
       return length >= context.sizes.dim && !own.contains(site) && site != context.site
     }

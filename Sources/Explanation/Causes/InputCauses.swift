@@ -4,7 +4,7 @@ import TraceFormat
 extension Catalogue {
   /// Mistakes in reading the embedding table.
   static let embedding: [Cause] = [
-    Cause("embedding.other-token", "the embedding of another token", at: [.embedding]) { _ in
+    Cause("embedding.other-token", "the embedding of another token", at: [.embedding]) { context in
       func row(_ name: String, _ token: @escaping @Sendable (CauseContext, Int) -> Int?) -> Hypothesis {
         Hypothesis(name) { context in
           guard let own = context.replay.tokens[context.position], let other = token(context, own), other != own,
@@ -19,12 +19,17 @@ extension Catalogue {
         row("the position before's token") { context, _ in context.replay.tokens[context.position - 1] },
         row("the next position's token") { context, _ in context.replay.tokens[context.position + 1] },
         row("the position instead of the token") { context, _ in context.position },
-        row("token 0") { _, _ in 0 },
-        row("token 1") { _, _ in 1 },
-        row("some other row of the table") { context, _ in
-          (0..<context.sizes.vocabularySize).first { context.replay.embedding($0).admits(context.actual) }
-        },
+        row("token 0, whatever the token") { _, _ in 0 },
+        row("token 1, whatever the token") { _, _ in 1 },
       ]
+        + rowsHeld(context).prefix(1).filter { $0 > 1 }.map { found in
+          row("token \(found), whatever the token") { _, _ in found }
+        }
+        + [
+          Hypothesis("rows", found: { rowsHeld($0).first.map(String.init) }) { context in
+            rowsHeld(context).first.map(context.replay.embedding)
+          }
+        ]
     },
     Cause("embedding.scaled", "the embedding is multiplied by sqrt(dim)", formula: "sqrt(dim) * row", at: [.embedding])
     {
@@ -44,6 +49,18 @@ extension Catalogue {
       return Estimate(values, errors: values.map { Rounding.u * abs($0) })
     },
   ]
+
+  /// Other rows of the table that a record may hold; the first is enough.
+  private static func rowsHeld(_ context: CauseContext) -> [Int] {
+    let own = context.replay.tokens[context.position]
+    let (first, type) = (context.actual.values[0], context.actual.type)
+    return (0..<context.sizes.vocabularySize).first { row in
+      // One element tells most rows apart.
+      let value = context.weights.element(.tokenEmbedding, 0, row * context.sizes.dim)
+      return row != own && Judgement.Element(first, value, 4 * Rounding.u * abs(value) + 1e-30, type).passes
+        && context.replay.embedding(row).admits(context.actual)
+    }.map { [$0] } ?? []
+  }
 
   /// Mistakes in quantizing activations.
   static let quantization: [Cause] = [

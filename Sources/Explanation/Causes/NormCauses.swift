@@ -60,6 +60,10 @@ extension Catalogue {
       "norm.sum-for-mean", "the sum of squares is not divided by n", formula: "w * x / sqrt(sum(x^2) + epsilon)",
       at: [.rmsNorm]
     ) { _ in [normHypothesis { $0.usesSum = true }] },
+    Cause(
+      "norm.n-minus-one", "the sum of squares is divided by n - 1, as an unbiased variance is",
+      formula: "w * x / sqrt(sum(x^2) / (n - 1) + epsilon)", at: [.rmsNorm]
+    ) { _ in [normHypothesis { $0.dividesByOneLess = true }] },
     Cause("norm.missing", "the norm is missing: its input comes out unchanged", formula: "x", at: [.rmsNorm]) {
       context in
       context.inputs[0]

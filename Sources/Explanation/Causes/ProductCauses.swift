@@ -38,11 +38,11 @@ extension Catalogue {
     },
     Cause("product.other-input", "the product of another tensor", at: [.product]) { context in otherInputs(context) },
     Cause("product.tail-dropped", "the last terms of each sum are dropped", at: [.product]) { context in
-      let columns = context.replay.activation(context.inputs).count
-      return (1...columns).prefix(64).map { dropped in
-        Hypothesis("the last \(dropped) of \(columns)") { context in
+      droppedTails(context).map { dropped in
+        Hypothesis("the last \(dropped) of \(context.replay.activation(context.inputs).count)") { context in
           var x = context.replay.activation(context.inputs)
-          for j in (columns - dropped)..<columns { x.values[j] = 0 }
+          guard dropped <= x.count else { return nil }
+          for j in (x.count - dropped)..<x.count { x.values[j] = 0 }
           return productEstimate(context, x: x)
         }
       }
@@ -57,6 +57,10 @@ extension Catalogue {
     Cause("product.weight-offset", weightOffsetTitle, at: [.product], isLastResort: true) { context in
       foundWeightOffsets(context)
     },
+    Cause(
+      "product.not-quantized", "the activation is not quantized: the product is taken in float32",
+      formula: "sum of dequantized w * x", at: [.product]
+    ) { context in unquantized(context) },
     Cause("product.weight-scale-missing", "the weights' scales are missing", formula: "sum * x scale", at: [.product]) {
       context in
       guard context.replay.isQuantized, let own = context.operation.weight else { return [] }
@@ -123,6 +127,27 @@ extension Catalogue {
     return Replay.product([input], source, groupSize: nil, roundings: roundings)[0]
   }
 
+  /// How many of the last terms may have been dropped: what one element of the record says.
+  private static func droppedTails(_ context: CauseContext) -> [Int] {
+    guard let own = context.operation.weight else { return [] }
+    let (actual, expected) = (context.actual.values, context.expected)
+    let differences = actual.indices.map { abs(actual[$0] - expected.values[$0]) }
+    guard differences.allSatisfy(\.isFinite),
+      let place = differences.indices.max(by: { differences[$0] < differences[$1] })
+    else { return [] }
+    let x = context.replay.activation(context.inputs).values
+    let source = context.replay.matrix(own, layer: context.layer ?? 0)
+    var row = [Double](repeating: 0, count: x.count)
+    source.fill(place, &row)
+    var (rest, found) = (expected.values[place], [Int]())
+    let slack = 2 * expected.error(place) + Rounding.storage(abs(actual[place]), context.actual.type)
+    for dropped in 1...x.count {
+      rest -= row[x.count - dropped] * x[x.count - dropped]
+      if abs(actual[place] - rest) <= slack { found.append(dropped) }
+    }
+    return Array(found.prefix(16))
+  }
+
   private static func productHypothesis(
     _ detail: String? = nil, _ weights: @escaping @Sendable (CauseContext) -> WeightSource?
   ) -> Hypothesis {
@@ -161,12 +186,13 @@ extension Catalogue {
   /// Other tensors that could have gone in, of this position or the one before.
   private static func otherInputs(_ context: CauseContext) -> [Hypothesis] {
     let length = context.replay.activation(context.inputs).count
-    let own = context.operation.inputs.map(\.site)
+    let own = context.operation.inputs.map(\.site) + [activationSite(context)].compactMap { $0 }
     return Site.all(quantized: false).flatMap { site in
       [(0, 0), (-1, 0), (0, -1)].compactMap { layers, positions -> Hypothesis? in
         guard site.shape != .headsByPositions, let whole = context.sizes.length(of: site, groupSize: nil),
           whole >= length,
-          positions != 0 || !own.contains(site), site.scope == .layer || layers == 0, site != context.site
+          layers != 0 || positions != 0 || !own.contains(site), site.scope == .layer || layers == 0,
+          site != context.site
         else { return nil }
         let place = positions < 0 ? " of the position before" : layers < 0 ? " of the layer before" : ""
         return Hypothesis("\(site.rawValue)\(place) goes in") { context in
@@ -175,6 +201,26 @@ extension Catalogue {
         }
       }
     }
+  }
+
+  /// The tensor that an int8 product's input was quantized from; of a float product, its input.
+  private static func activationSite(_ context: CauseContext) -> Site? {
+    guard let own = context.operation.inputs.first?.site else { return nil }
+    return own.isQuantizedOnly ? own.operation(quantized: true).inputs.first?.site : own
+  }
+
+  /// The product in float32: with the activation as it was before it was quantized, and dequantized weights.
+  private static func unquantized(_ context: CauseContext) -> [Hypothesis] {
+    guard context.replay.isQuantized, context.inputs.count == 2, let own = context.operation.weight,
+      let site = activationSite(context)
+    else { return [] }
+    return [
+      Hypothesis { context in
+        let layer = context.layer ?? context.sizes.layerCount - 1
+        guard let x = context.recorded(site, layer: layer, position: context.position) else { return nil }
+        return productEstimate(context, context.weights.matrix(own, layer: context.layer ?? 0), x: x)
+      }
+    ]
   }
 
   private static func input(

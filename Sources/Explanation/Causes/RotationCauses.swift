@@ -11,10 +11,28 @@ extension Catalogue {
     ) { _ in [rotationHypothesis { $0.pairing = .halves }] },
     Cause("rope.base", "another base of the frequencies", at: [.rotation]) { context in
       let common = [500_000.0, 1_000_000, 100_000, 1000, 100, 5_000_000, 20_000, 40_000, 50_000, 10_000]
-      return (common + solvedBases(context)).filter { $0 != context.replay.base }.map { base in
-        rotationHypothesis("base \(base)") { $0.base = base }
+      let size = Double(context.sizes.headSize)
+      // Context extended "NTK-aware": the base grows with a power of the factor.
+      let extended = size > 2 ? [2.0, 4, 8, 16] : []
+      return extended.map { factor in
+        rotationHypothesis("the base times \(Int(factor))^(d / (d - 2)), NTK-aware with factor \(Int(factor))") {
+          $0.base *= pow(factor, size / (size - 2))
+        }
       }
+        + (common + solvedBases(context)).filter { $0 != context.replay.base }.map { base in
+          rotationHypothesis("base \(numberText(base))") { $0.base = base }
+        }
     },
+    Cause("rope.frequency-exponent", "the frequency's exponent is wrong", at: [.rotation]) { _ in
+      [
+        ("0, as an integer division d / head_size gives: every pair turns by the position", 0.0),
+        ("2 d / head_size", 2), ("d / (2 head_size)", 0.5),
+      ].map { name, scale in rotationHypothesis(name) { $0.exponentScale = scale } }
+    },
+    Cause(
+      "rope.frequency-inverted", "the frequency is inverted", formula: "angle = position * base^(d / head_size)",
+      at: [.rotation]
+    ) { _ in [rotationHypothesis { $0.exponentScale = -1 }] },
     Cause(
       "rope.position-offset", "the position is off", formula: "angle = (position + offset) * frequency", at: [.rotation]
     ) { _ in
@@ -75,21 +93,35 @@ extension Catalogue {
     }
   }
 
-  /// Bases that the angles of the record's pairs give, rounded to one to three digits. Only angles below half a turn tell.
+  /// A base as people write it.
+  private static func numberText(_ value: Double) -> String {
+    value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+  }
+
+  /// The base that the angles of the record's pairs give, rounded to one to six digits. Only angles below a turn tell.
   private static func solvedBases(_ context: CauseContext) -> [Double] {
     let (size, x, y) = (context.sizes.headSize, context.inputs[0].values, context.actual.values)
     guard context.position > 0, size > 2 else { return [] }
-    var bases: Set<Double> = []
-    for pair in 1..<(size / 2) {
-      let (i, j) = (2 * pair, 2 * pair + 1)
-      var angle = atan2(y[j], y[i]) - atan2(x[j], x[i])
-      if angle <= 0 { angle += 2 * Double.pi }
-      let frequency = angle / Double(context.position)
-      guard frequency > 0, frequency < 1 else { continue }
-      let base = pow(frequency, -Double(size) / Double(2 * pair))
-      guard base.isFinite, base > 1 else { continue }
-      for digits in 1...3 { bases.insert(roundedToDigits(base, digits)) }
+    // The logarithm of the base that each pair gives, and the inverse square of its uncertainty.
+    var found: [(logarithm: Double, weight: Double)] = []
+    for start in stride(from: 0, to: x.count, by: size) {
+      for pair in 1..<(size / 2) {
+        let (i, j) = (start + 2 * pair, start + 2 * pair + 1)
+        var angle = atan2(y[j], y[i]) - atan2(x[j], x[i])
+        if angle <= 0 { angle += 2 * Double.pi }
+        let frequency = angle / Double(context.position)
+        guard frequency > 0, frequency < 1 else { continue }
+        let factor = Double(size) / Double(2 * pair)
+        found.append((-log(frequency) * factor, angle * angle / (factor * factor)))
+      }
     }
-    return bases.sorted().suffix(60)
+    let sorted = found.map(\.logarithm).sorted()
+    guard !sorted.isEmpty else { return [] }
+    let middle = sorted[sorted.count / 2]
+    let near = found.filter { abs($0.logarithm - middle) < 0.02 }
+    let weight = near.reduce(0) { $0 + $1.weight }
+    let base = exp(near.reduce(0) { $0 + $1.logarithm * $1.weight } / weight)
+    guard base.isFinite, base > 1 else { return [] }
+    return (1...6).map { roundedToDigits(base, $0) }
   }
 }

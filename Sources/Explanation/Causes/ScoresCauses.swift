@@ -26,6 +26,16 @@ extension Catalogue {
       context in
       scores(context, divisor: Double(context.sizes.headSize))
     },
+    Cause("scores.tail-dropped", "the last products of each head are dropped", at: [.scores]) { context in
+      let size = context.sizes.headSize
+      return (1..<max(size, 1)).prefix(64).map { dropped in
+        Hypothesis("the last \(dropped) of \(size)") { context in
+          var query = context.inputs[0]
+          for i in 0..<query.count where i % size >= size - dropped { query.values[i] = 0 }
+          return scores(context, query: query)
+        }
+      }
+    },
     Cause("scores.before-rope", "tensors from before RoPE are used", at: [.scores]) { _ in
       [
         Hypothesis("keys (k.proj)") { context in
@@ -43,44 +53,13 @@ extension Catalogue {
         },
       ]
     },
-    Cause("kv-head.modulo", "query head h reads kv head h mod n_kv_heads", at: [.scores]) { context in
-      let count = context.sizes.keyValueHeadCount
-      return scores(context, keyHead: { $0 % count })
-    },
-    Cause(
-      "kv-head.query-head", "the cache is read at query head h's offset, past the row's end into the following rows",
-      at: [.scores]
-    ) { context in readsOn(context).map { scores(context, keys: $0, keyHead: { $0 }) } },
-    Cause("kv-head.first", "every query head reads the first kv head", at: [.scores]) { context in
-      scores(context, keyHead: { _ in 0 })
-    },
-    Cause("buffer.one-head", "one head's buffer is shared by all: every row holds one head's values", at: [.scores]) {
-      oneHead($0)
-    },
-    Cause("cache.shifted", "the cache's rows are shifted", at: [.scores]) { _ in
-      shifts.map { shift in
-        Hypothesis(shift.description) { context in cacheRows(context, shift).map { scores(context, keys: $0) } }
-      }
-    },
-    Cause("cache.stale", "a row of the cache was not written in time", at: [.scores]) { context in
-      staleRows(context).map { stale in
-        Hypothesis(stale.description) { context in stale.rows(context).map { scores(context, keys: $0) } }
-      }
-    },
-    Cause("cache.wrapped", "the cache wraps around", at: [.scores]) { context in
-      wraps(context).map { wrap in
-        Hypothesis(wrap.description) { context in wrap.rows(context).map { scores(context, keys: $0) } }
-      }
-    },
-    Cause("cache.other-layer", "another layer's cache", at: [.scores]) { context in
-      otherLayerRows(context).map { other in
-        Hypothesis(other.description) { context in other.rows(context).map { scores(context, keys: $0) } }
-      }
-    },
     Cause("scores.mask", "the causal mask is off by one", at: [.scores]) { _ in
-      [1, 2].map { count in
-        Hypothesis("the last \(count == 1 ? "position is" : "\(count) positions are") masked") { context in
-          masked(context, last: count)
+      [1, 2].flatMap { count in
+        [false, true].map { sparesFirst in
+          let name = count == 1 ? "the last position is masked" : "the last \(count) positions are masked"
+          return Hypothesis("\(name)\(sparesFirst ? ", never the first" : "")") { context in
+            masked(context, last: count, sparesFirst: sparesFirst)
+          }
         }
       }
     },
@@ -126,28 +105,15 @@ extension Catalogue {
     return nil
   }
 
-  /// One head's expected row in every head's place. Which head it is: the last that was computed, or the first.
-  static func oneHead(_ context: CauseContext) -> Estimate? {
-    let heads = context.sizes.headCount
-    let length = context.expected.count / heads
-    for head in [heads - 1, 0] {
-      let row = context.expected.slice((head * length)..<((head + 1) * length))
-      let all = Estimate.joined(Array(repeating: row, count: heads))
-      if all.admits(context.actual) { return all }
-    }
-    return nil
-  }
-
-  private static func masked(_ context: CauseContext, last count: Int) -> Estimate? {
+  private static func masked(_ context: CauseContext, last count: Int, sparesFirst: Bool) -> Estimate? {
     let length = context.position + 1
     var result = context.expected
     for head in 0..<context.sizes.headCount {
       // A mask that would cover everything may spare the first position.
-      for t in max(0, length - count)..<length {
+      for t in max(sparesFirst ? 1 : 0, length - count)..<max(sparesFirst ? 1 : 0, length) {
         let index = head * length + t
         // Minus infinity, or a large negative number that stands for it.
         let found = context.actual.values[index]
-        if found > -1e4 && t == 0 && length > 1 { continue }
         result.values[index] = found <= -1e4 ? found : -.infinity
         result.errors[index] = 0
       }

@@ -29,7 +29,8 @@ extension Catalogue {
           perHead(context) { Replay.softmax(Estimate.joined([$0, Estimate([0, 0])])).slice(0..<$0.count) }
         },
         Hypothesis("scores of 0 up to the end of the context") { context in
-          let rest = Estimate([Double](repeating: 0, count: context.sizes.sequenceLength - context.position - 1))
+          let rest = Estimate(
+            [Double](repeating: 0, count: max(0, context.sizes.sequenceLength - context.position - 1)))
           return perHead(context) { Replay.softmax(Estimate.joined([$0, rest])).slice(0..<$0.count) }
         },
         Hypothesis("the next head's first score") { context in
@@ -68,16 +69,43 @@ extension Catalogue {
       "softmax.over-heads", "one softmax over all heads instead of one per head",
       formula: "exp(s) / sum over heads and positions", at: [.softmax]
     ) { context in Replay.softmax(context.inputs[0]) },
-    Cause("buffer.one-head", "one head's buffer is shared by all: every row holds one head's values", at: [.softmax]) {
-      oneHead($0)
-    },
     Cause("softmax.base-two", "powers of 2 instead of e", formula: "2^s / sum 2^s", at: [.softmax]) { context in
       perHead(context) { Replay.softmax(scaled($0, by: log(2.0))) }
+    },
+    Cause(
+      "softmax.temperature", "the scores are multiplied by a factor before softmax", formula: "softmax(c s)",
+      at: [.softmax]
+    ) { context in
+      let size = Double(context.sizes.headSize)
+      let named = [
+        ("by 1 / sqrt(head_size)", 1 / size.squareRoot()), ("by sqrt(head_size)", size.squareRoot()),
+        ("by 1 / head_size", 1 / size),
+      ]
+      let solved = solvedFactor(context).map { [("by \($0)", $0)] } ?? []
+      return (named + solved).map { name, factor in
+        Hypothesis(name) { context in perHead(context) { Replay.softmax(scaled($0, by: factor)) } }
+      }
     },
     Cause("softmax.sign", "the exponent's sign is wrong", formula: "exp(-s) / sum exp(-s)", at: [.softmax]) { context in
       perHead(context) { Replay.softmax(scaled($0, by: -1)) }
     },
   ]
+
+  /// The factor that two entries of the record give, rounded to three digits; nil where it is one of the other causes'.
+  private static func solvedFactor(_ context: CauseContext) -> Double? {
+    let length = context.position + 1
+    let (s, a) = (context.inputs[0].values, context.actual.values)
+    var best: (distance: Double, factor: Double)?
+    for head in 0..<context.sizes.headCount where length > 1 {
+      let range = (head * length)..<((head + 1) * length)
+      guard let i = range.max(by: { s[$0] < s[$1] }), let j = range.min(by: { s[$0] < s[$1] }), a[i] > 0, a[j] > 0
+      else { continue }
+      let distance = s[i] - s[j]
+      if distance > best?.distance ?? 0 { best = (distance, log(a[i] / a[j]) / distance) }
+    }
+    guard let factor = best.map({ roundedToDigits($0.factor, 3) }), factor.isFinite else { return nil }
+    return [1, -1, 0.693, 0].contains(factor) ? nil : factor
+  }
 
   private static func perHead(_ context: CauseContext, _ body: (Estimate) -> Estimate) -> Estimate {
     let length = context.inputs[0].count / context.sizes.headCount

@@ -42,8 +42,11 @@ extension Catalogue {
     func sign(_ distance: Int) -> String { distance > 0 ? "+\(distance)" : "\(distance)" }
     var seen: Set<Int> = [0]
     let layer = context.layer ?? 0
+    let isLayered = context.layer != nil
     return constant.filter { seen.insert($0).inserted }.map { distance in
-      hypothesis("\(sign(distance)) floats: \(context.weights.place(own, layer, distance))") { _ in distance }
+      hypothesis(
+        "\(sign(distance)) floats, \(isLayered ? "in layer \(layer) " : "")\(context.weights.place(own, layer, distance))"
+      ) { _ in distance }
     }
       + perLayer.filter { $0 != 0 }.map { distance in
         hypothesis("\(sign(distance)) floats per layer") { distance * ($0.layer ?? 0) }
@@ -59,24 +62,28 @@ struct WeightSearch {
   /// The largest file that is searched, in floats; a larger one would take too long.
   static let limit = 40_000_000
 
+  /// How many places that give the one element are compared with the others.
+  static let greatestNumberOfHits = 64
+
   init?(_ context: CauseContext) {
     guard let own = context.operation.weight, context.weights.floatCount <= Self.limit else { return nil }
     let x = context.replay.activation(context.inputs).values
     let (columns, weights) = (x.count, context.weights)
     // The row whose result is farthest from zero is hit by chance least often.
     let actual = context.actual.values
-    guard let row = actual.indices.max(by: { abs(actual[$0]) < abs(actual[$1]) }) else { return nil }
+    let finite = actual.indices.filter { actual[$0].isFinite && actual[$0] != 0 }
+    guard let row = finite.max(by: { abs(actual[$0]) < abs(actual[$1]) }) else { return nil }
     let size = x.reduce(0) { $0 + $1 * $1 }.squareRoot()
     let home = weights.floatOffset(own, context.layer ?? 0) + row * columns
     let last = weights.floatCount - columns
-    guard last > 0, size > 0 else { return nil }
+    guard last > 0, size > 0, size.isFinite else { return nil }
     let parts = 64
     let hits = concurrentMap(parts) { part -> [Int] in
       let range = (last * part / parts)..<(last * (part + 1) / parts)
       return weights.matches(x, value: actual[row], in: range)
     }.flatMap { $0 }
     // A few chance hits are told apart by the other rows.
-    let found = hits.filter { $0 != home }.first { place in
+    let found = hits.filter { $0 != home }.prefix(Self.greatestNumberOfHits).first { place in
       guard let source = weights.source(own, layer: context.layer ?? 0, shiftedBy: place - home) else { return false }
       return Catalogue.productEstimate(context, source)?.admits(context.actual) ?? false
     }

@@ -7,6 +7,8 @@ extension Replay {
     var subtractsMean = false
     /// Take the sum of squares, not their mean.
     var usesSum = false
+    /// Divide the sum of squares by n - 1, as the unbiased variance does.
+    var dividesByOneLess = false
     /// Divide by the mean square, not by its root.
     var omitsRoot = false
     /// Add epsilon to the root instead of under it.
@@ -35,7 +37,7 @@ extension Replay {
       squares += value * value
       spread += error * (2 * value + error)
     }
-    let divisor = recipe.usesSum ? 1 : Double(n)
+    let divisor = recipe.usesSum ? 1 : recipe.dividesByOneLess ? Double(max(n - 1, 1)) : Double(n)
     let variance = squares / divisor + (recipe.addsEpsilonToRoot ? 0 : recipe.epsilon)
     let scale = Self.scale(variance, recipe)
     let uncertainty = spread / divisor + Rounding.eta * Double(2 * n + 6)

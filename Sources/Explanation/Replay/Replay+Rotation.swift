@@ -22,6 +22,8 @@ extension Replay {
     var base: Double
     var pairing = Pairing.adjacent
     var frequency = Frequency.indexInHead
+    /// Factor of the frequency's exponent: 0 where an integer division makes it 0, -1 where the frequency is inverted.
+    var exponentScale = 1.0
     var formula = Formula.exact
     /// Added to the position.
     var offset = 0.0
@@ -53,14 +55,15 @@ extension Replay {
           case .adjacent: (start + 2 * pair, start + 2 * pair + 1)
           case .halves: (start + pair, start + pair + headSize / 2)
           }
-        let exponent =
+        let ownExponent =
           switch recipe.frequency {
           case .indexInHead: Double(2 * pair) / Double(headSize)
           case .indexInVector(let width): Double(start + 2 * pair) / Double(width)
           }
+        let exponent = recipe.exponentScale * ownExponent
         let frequency = pow(recipe.base, -exponent)
         let angle = place * frequency * (recipe.isInverse ? -1 : 1)
-        let steps = 13 * abs(exponent * log(recipe.base)) + max(16, 5 * exponent * Double(headSize) + 4)
+        let steps = 13 * abs(exponent * log(recipe.base)) + max(16, 5 * abs(exponent) * Double(headSize) + 4)
         turn(&result, v, i, j, angle: angle, angleError: abs(angle) * steps * Rounding.u, recipe.formula)
       }
     }

@@ -190,8 +190,8 @@ import TraceFormat
   }
 
   /// Intermediates kept in float16 and bfloat16, judged by what was stored.
-  @Test(arguments: [LowPrecision.float16, .bfloat16])
-  func inputsStoredInFewBits(format: LowPrecision) {
+  @Test(arguments: [NumberFormat.float16, .bfloat16])
+  func inputsStoredInFewBits(format: NumberFormat) {
     let type: ElementType = format == .float16 ? .float16 : .bfloat16
     var attack = Attack("SwiGLU of \(format) records", seed: Self.seed)
     var inputs = Inputs(seed: Self.seed)

@@ -41,10 +41,10 @@ import TraceFormat
     let (gate, up) = (inputs.vector(.random, 64), inputs.vector(.random, 64))
     let estimate = Replay.swiglu(Estimate(gate), Estimate(up))
     let honest = Machine().swiglu(gate, up, .sigmoid)
-    let stored = honest.map { LowPrecision.bfloat16.rounded($0) }
+    let stored = honest.map { NumberFormat.bfloat16.rounded($0) }
     #expect(Verdict(stored, estimate, .bfloat16).passes)
     #expect(!Verdict(stored, estimate).passes, "float32 records of bfloat16 values are not float32 rounding")
-    let next = stored.map { $0 + LowPrecision.bfloat16.step(abs($0)) }
+    let next = stored.map { $0 + NumberFormat.bfloat16.step(abs($0)) }
     let verdict = Verdict(next, estimate, .bfloat16)
     print("one step of bfloat16 beyond the nearest: ratio \(verdict.ratio)")
     #expect(verdict.ratio > 1)

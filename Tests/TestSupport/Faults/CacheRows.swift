@@ -24,6 +24,9 @@ struct CacheRows {
 enum CacheMistake: String, CaseIterable {
   case headModulo = "kv-head-modulo"
   case queryHead = "kv-head-of-query-head"
+  case firstHead = "kv-head-first"
+  case strideOfQueries = "cache-row-stride-of-queries"
+  case fourthRowEmpty = "cache-fourth-row-empty"
   case writtenAtNext = "cache-written-one-row-late"
   case rowBefore = "cache-row-before"
   case rowAfter = "cache-row-after"
@@ -38,6 +41,9 @@ enum CacheMistake: String, CaseIterable {
     switch self {
     case .headModulo: "kv-head.modulo"
     case .queryHead: "kv-head.query-head"
+    case .firstHead: "kv-head.first"
+    case .strideOfQueries: "cache.stride"
+    case .fourthRowEmpty: "cache.stale"
     case .writtenAtNext, .rowBefore, .rowAfter: "cache.shifted"
     case .wrapped: "cache.wrapped"
     case .firstLayer, .layerBefore, .sharedByLayers: "cache.other-layer"
@@ -48,7 +54,8 @@ enum CacheMistake: String, CaseIterable {
   func applies(to shape: RunShape) -> Bool {
     switch self {
     case .headModulo: shape.hasGroupedHeads
-    case .queryHead: shape.sizes.keyValueHeadCount < shape.sizes.headCount
+    case .queryHead, .strideOfQueries: shape.sizes.keyValueHeadCount < shape.sizes.headCount
+    case .firstHead: shape.sizes.keyValueHeadCount > 1
     case .firstLayer, .layerBefore, .sharedByLayers: shape.hasSeveralLayers
     default: true
     }
@@ -68,6 +75,13 @@ enum CacheMistake: String, CaseIterable {
       // The part of the last heads lies in rows that follow; those not written yet are as they were allocated.
       rows.start = { head, t in t * width + head * sizes.headSize }
       rows.elements += Array(repeating: 0, count: sizes.dim)
+    case .firstHead: rows.start = { _, t in t * width }
+    case .strideOfQueries:
+      // Rows lie one behind the other, and are looked for as far apart as queries are long.
+      rows.start = { head, t in t * sizes.dim + sizes.keyValueColumns(ofHead: head).lowerBound }
+      rows.elements += Array(repeating: 0, count: (position + 1) * sizes.dim)
+    case .fourthRowEmpty:
+      if position >= 3 { rows.elements.replaceSubrange((3 * width)..<(4 * width), with: empty) }
     case .writtenAtNext: rows.elements = empty + rows.elements[..<last]
     case .rowBefore: rows.start = { head, t in place(head, max(t - 1, 0)) }
     case .rowAfter:

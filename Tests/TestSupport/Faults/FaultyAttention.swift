@@ -38,6 +38,21 @@ extension Fault {
       reweighted("attention-buffer-of-one-head", "buffer.one-head", when: { $0.sizes.headCount > 1 }) {
         weights, _, sizes in lastHeadForAll(weights, sizes)
       },
+      // Softmax went into another buffer than the one that is read.
+      Fault(
+        "attention-raw-scores", cause: "attention.raw-scores", at: [.attention], remembering: [.attentionScores]
+      ) { step, s, model in
+        let sizes = model.configuration
+        let cached = CacheRows(s.valueCache, layer: step.layer, position: step.position, sizes)
+        let scores = step.recall(.attentionScores, position: step.position) ?? s[.attentionWeights]
+        s[.attention] = weightedSums(scores, cached, sizes)
+      },
+      Fault("attention-last-element-kept", cause: "attention.stale", at: [.attention], remembering: [.attention]) {
+        step, s, model in
+        step.proceed(&s, model)
+        guard let previous = step.recall(.attention, position: step.position - 1) else { return }
+        s[.attention] = s[.attention].dropLast() + previous.suffix(1)
+      },
     ]
     + CacheMistake.allCases.map { mistake in
       Fault("attention-\(mistake.rawValue)", cause: mistake.cause, at: [.attention], when: mistake.applies) {

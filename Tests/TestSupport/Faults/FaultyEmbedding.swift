@@ -19,6 +19,26 @@ extension Fault {
       let previous = step.recall("token", position: step.position - 1).map { Int($0[0]) }
       s[.embedding] = embedding(of: previous ?? token, model)
     },
+    // Whatever was asked for, one row.
+    Fault("embedding-token-77-always", cause: "embedding.other-token", at: [.embedding]) { _, s, model in
+      s[.embedding] = embedding(of: 77, model)
+    },
+    // The table in another order than the tokenizer's.
+    Fault("embedding-table-scrambled", cause: "embedding.other-token", at: [.embedding]) { _, s, model in
+      s[.embedding] = embedding(of: (s.tokens[0] * 7 + 3) % model.configuration.vocabularySize, model)
+    },
+    Fault("embedding-table-transposed", cause: "embedding.transposed", at: [.embedding]) { _, s, model in
+      let (count, token) = (model.configuration.vocabularySize, s.tokens[0])
+      let table = dequantized(model.matrix(.tokenEmbedding))
+      s[.embedding] = stride(from: token, to: token + count * model.configuration.dim, by: count).map { table[$0] }
+    },
+    Fault(
+      "embedding-of-classifier", cause: "embedding.classifier", at: [.embedding],
+      when: { !$0.sizes.sharesClassifier }
+    ) { _, s, model in
+      let (width, token) = (model.configuration.dim, s.tokens[0])
+      s[.embedding] = Array(dequantized(model.matrix(.classifier))[(token * width)..<((token + 1) * width)])
+    },
     // As models of another family do.
     Fault("embedding-times-sqrt-dim", cause: "embedding.scaled", at: [.embedding]) { step, s, model in
       step.proceed(&s, model)

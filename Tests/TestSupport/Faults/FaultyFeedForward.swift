@@ -27,6 +27,13 @@ extension Fault {
     },
     gated("swiglu-swapped", "swiglu.swapped") { gate, up in up * sigmoid(up) * gate },
     gated("swiglu-up-missing", "swiglu.up-missing") { gate, _ in gate * sigmoid(gate) },
+    gated("swiglu-activation-missing", "swiglu.activation-missing") { gate, up in gate * up },
+    gated("swiglu-gelu-sigmoid", "swiglu.gelu-sigmoid") { gate, up in gate * sigmoid(1.702 * gate) * up },
+    gated("swiglu-tanh", "swiglu.tanh") { gate, up in hyperbolicTangent(gate) * up },
+    gated("swiglu-squared-relu", "swiglu.squared-relu") { gate, up in
+      let positive = gate > 0 ? gate : 0
+      return positive * positive * up
+    },
     // A loop in place that ends one early leaves the gate projection there.
     Fault("swiglu-last-element-untouched", cause: "swiglu.stale", at: [.swiglu]) { step, s, model in
       let gate = values(s.hb.row(0))

@@ -12,6 +12,12 @@ extension Fault {
       Fault("ffn-norm-missing", cause: "norm.missing", at: [.ffnNorm]) { _, s, _ in
         s[.ffnNorm] = values(s.x.row(0))
       },
+      // The branch itself, before it is added.
+      Fault("ffn-norm-of-branch", cause: "norm.other-input", at: [.ffnNorm]) { step, s, model in
+        let x = values(s.xb2.row(0))
+        let weight = normWeight(of: .ffnNorm, layer: step.layer, model)
+        s[.ffnNorm] = scaled(x, 1 / (meanSquare(x) + 1e-5).squareRoot(), weight)
+      },
       Fault("final-norm-missing", cause: "norm.missing", at: [.finalNorm]) { _, _, _ in },
     ]
 
@@ -55,6 +61,14 @@ extension Fault {
     }
     + formula("no-root", "norm.no-root", at: [.attentionNorm, .ffnNorm]) {
       scaled($0, 1 / (meanSquare($0) + 1e-5), $1)
+    }
+    // The variance of a sample.
+    + formula("n-minus-one", "norm.n-minus-one") { x, weight in
+      let squares = dot(x[...], x[...])
+      return scaled(x, 1 / (squares / Float(x.count - 1) + 1e-5).squareRoot(), weight)
+    }
+    + formula("weight-only", "norm.weight-only", at: [.attentionNorm, .finalNorm]) { x, weight in
+      zip(x, weight).map { $0 * $1 }
     }
     + formula("sum-for-mean", "norm.sum-for-mean") { x, weight in
       scaled(x, 1 / (dot(x[...], x[...]) + 1e-5).squareRoot(), weight)

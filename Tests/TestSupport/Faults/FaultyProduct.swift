@@ -101,6 +101,7 @@ extension Fault {
     short("product-w2-tail-of-4-dropped", at: .downProjection, when: hasTail(of: 4)) { $0 / 4 * 4 },
     short("product-w2-tail-of-8-dropped", at: .downProjection, when: hasTail(of: 8)) { $0 / 8 * 8 },
     short("product-w2-tail-of-16-dropped", at: .downProjection, when: hasTail(of: 16)) { $0 / 16 * 16 },
+    short("product-w2-last-70-columns-dropped", at: .downProjection, when: { $0.sizes.hiddenDim > 80 }) { $0 - 70 },
     lastGroup("product-wq-last-group-dropped", at: .queryProjection),
     lastGroup("product-w2-last-group-dropped", at: .downProjection),
   ]

@@ -20,6 +20,10 @@ extension Fault {
     scaling("quantize-swiglu-scale-128", "quantize.scale-128", at: .swigluValues, .swigluScales) {
       $0.map { $0 / 128 }
     },
+    // As if the values had four bits.
+    scaling("quantize-attn-scale-7", "quantize.other-range", at: .attentionValues, .attentionScales) {
+      $0.map { $0 / 7 }
+    },
     scaling("quantize-ffn-norm-one-scale", "quantize.one-scale", at: .ffnNormValues, .ffnNormScales, oneScale),
     scaling("quantize-attn-one-scale", "quantize.one-scale", at: .attentionValues, .attentionScales, oneScale),
   ]
@@ -86,7 +90,17 @@ extension Fault {
     }
   }
 
+  /// A product that takes the activation before it was quantized, with weights turned back to floats.
+  private static func floatProduct(_ id: String, at site: Site, _ source: Site) -> Fault {
+    Fault(id, cause: "product.not-quantized", at: [site], when: { $0.isQuantized }) { step, s, model in
+      let weights = model.matrix(weightName(of: site), layer: step.layer)
+      s[site] = product(dequantized(weights), rows: weights.rows, s[source])
+    }
+  }
+
   private static let int8Products: [Fault] = [
+    floatProduct("product-wo-not-quantized", at: .outputProjection, .attention),
+    floatProduct("product-w2-not-quantized", at: .downProjection, .swiglu),
     int8Product("product-wq-weight-scale-missing", "product.weight-scale-missing", at: .queryProjection) {
       sum, _, activation, _ in sum * activation
     },

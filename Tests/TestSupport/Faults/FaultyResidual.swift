@@ -32,6 +32,18 @@ extension Fault {
     Fault("residual-ffn-doubled", cause: "residual.doubled", at: [feedForward]) { _, s, _ in
       s[feedForward] = sum(sum(s[feedForward], values(s.xb.row(0))), values(s.xb.row(0)))
     },
+    Fault("residual-attn-subtracted", cause: "residual.subtracted", at: [attention]) { _, s, _ in
+      s[attention] = zip(s[attention], values(s.xb2.row(0))).map { $0 - $1 }
+    },
+    Fault("residual-ffn-x-doubled", cause: "residual.x-doubled", at: [feedForward]) { _, s, _ in
+      s[feedForward] = sum(sum(s[feedForward], values(s.xb.row(0))), s[feedForward])
+    },
+    Fault(
+      "residual-ffn-onto-embedding", cause: "residual.normalized-base", at: [feedForward], remembering: [.embedding]
+    ) { step, s, _ in
+      let base = step.recall(.embedding, layer: 0, position: step.position) ?? s[feedForward]
+      s[feedForward] = sum(base, values(s.xb.row(0)))
+    },
     residual("residual-attn-of-xb", "residual.other-buffer", at: attention) { values($0.xb.row(0)) },
     residual("residual-ffn-of-xb2", "residual.other-buffer", at: feedForward) { values($0.xb2.row(0)) },
     residual(

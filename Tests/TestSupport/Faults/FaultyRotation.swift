@@ -61,6 +61,39 @@ extension Fault {
       }
       return result
     },
+    rotation("rope-twice", "rope.twice") { vector, position, sizes in
+      rotated(rotated(vector, position, sizes), position, sizes)
+    },
+    rotation("rope-frequency-integer-division", "rope.frequency-exponent", when: hasSeveralPairs) {
+      vector, position, sizes in
+      turned(vector) {
+        let exponent = ($0 % sizes.headSize) / sizes.headSize
+        return Float(position) / Float.power(10000, Float(exponent))
+      }
+    },
+    rotation("rope-frequency-exponent-halved", "rope.frequency-exponent", when: hasSeveralPairs) {
+      vector, position, sizes in
+      // The number of the pair where its first index is meant.
+      turned(vector) { Float(position) * frequency($0 % sizes.headSize / 2, of: sizes.headSize) }
+    },
+    rotation("rope-frequency-inverted", "rope.frequency-inverted", when: hasSeveralPairs) { vector, position, sizes in
+      turned(vector) { Float(position) / frequency($0 % sizes.headSize, of: sizes.headSize) }
+    },
+    // A base that was stretched for a longer context.
+    rotation("rope-base-stretched", "rope.base", when: hasSeveralPairs) { vector, position, sizes in
+      let size = Float(sizes.headSize)
+      let base = 10000 * Float.power(3, size / (size - 2))
+      return turned(vector) { Float(position) * frequency($0 % sizes.headSize, of: sizes.headSize, base: base) }
+    },
+    Fault(
+      "rope-last-query-head-kept", cause: "rope.stale", at: [.queryRotation], remembering: [.queryRotation],
+      when: { $0.sizes.headCount > 1 }
+    ) { step, s, model in
+      step.proceed(&s, model)
+      guard let previous = step.recall(.queryRotation, position: step.position - 1) else { return }
+      let size = model.configuration.headSize
+      s[.queryRotation] = s[.queryRotation].dropLast(size) + previous.suffix(size)
+    },
     rotation("rope-first-head-only", "rope.first-head-only", when: { $0.sizes.keyValueHeadCount > 1 }, firstHead),
     rotation(
       "rope-first-query-head-only", "rope.first-head-only", at: [.queryRotation], when: { $0.sizes.headCount > 1 },

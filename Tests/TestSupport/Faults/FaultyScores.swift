@@ -53,6 +53,24 @@ extension Fault {
       let query = step.recall(.queryProjection, position: step.position) ?? values(s.q.row(0))
       s[.attentionScores] = scaledScores(query, keys, step.position, sizes)
     },
+    // A loop over the elements of a head that ends one early.
+    Fault("scores-last-product-dropped", cause: "scores.tail-dropped", at: [.attentionScores]) { step, s, model in
+      let sizes = model.configuration
+      step.proceed(&s, model)
+      let keys = CacheRows(s.keyCache, layer: step.layer, position: step.position, sizes)
+      let query = eachHead(values(s.q.row(0)), headSize: sizes.headSize) { $0.dropLast() + [0] }
+      s[.attentionScores] = scaledScores(query, keys, step.position, sizes)
+    },
+    // The thread of the last head is late.
+    Fault(
+      "scores-last-head-kept", cause: "buffer.stale-head", at: [.attentionScores], remembering: [.attentionScores],
+      when: { $0.sizes.headCount > 1 }
+    ) { step, s, model in
+      step.proceed(&s, model)
+      guard let previous = step.recall(.attentionScores, position: step.position - 1) else { return }
+      let length = step.position + 1
+      s[.attentionScores] = s[.attentionScores].dropLast(length) + previous.suffix(length - 1) + [0]
+    },
     Fault(
       "scores-buffer-of-one-head", cause: "buffer.one-head", at: [.attentionScores], when: { $0.sizes.headCount > 1 }
     ) { step, s, model in

@@ -18,6 +18,17 @@ extension Fault {
     perHead("softmax-last-left-zero", "softmax.too-few") { softmaxOf(Array($0.dropLast())) + [0] },
     // pos + 2 for pos + 1: the entry behind the last is 0, as it was allocated.
     perHead("softmax-one-too-many", "softmax.too-many") { Array(softmaxOf($0 + [0]).dropLast()) },
+    perHead("softmax-exponent-sign", "softmax.sign") { softmaxOf($0.map { -$0 }) },
+    perHead("softmax-sharpened", "softmax.temperature") { softmaxOf($0.map { 1.3 * $0 }) },
+    // A loop over heads that ends one early.
+    Fault(
+      "softmax-last-head-left-raw", cause: "buffer.stale-head", at: [.attentionWeights],
+      when: { $0.sizes.headCount > 1 }
+    ) { step, s, model in
+      let raw = s[.attentionWeights]
+      step.proceed(&s, model)
+      s[.attentionWeights] = s[.attentionWeights].dropLast(step.position + 1) + raw.suffix(step.position + 1)
+    },
     perHead("softmax-missing", "softmax.missing") { $0 },
     perHead("softmax-unnormalized", "softmax.unnormalized") { scores in
       let largest = scores.max() ?? 0

@@ -57,11 +57,24 @@ extension Fault {
     unlisted("residual-attn-halved", cause: "residual.scaled", at: .attentionResidual) { _, s, _ in
       s[.attentionResidual] = zip(values(s.x.row(0)), values(s.xb2.row(0))).map { $0 + 0.5 * $1 }
     },
+    unlisted("residual-ffn-times-0.77", cause: "residual.scaled", at: .ffnResidual) { _, s, _ in
+      s[.ffnResidual] = zip(values(s.x.row(0)), values(s.xb.row(0))).map { $0 + 0.77 * $1 }
+    },
     changed("three-elements-zeroed", at: .ffnNorm) { result, step, _ in
       var result = result
       for i in 0..<3 { result[(step.position * 7 + i * 13) % result.count] = 0 }
       return result
     },
+    // Training's dropout left on: other elements are zero in every record.
+    changed("wo-dropout", at: .outputProjection) { result, step, _ in
+      result.indices.map { i in
+        let hash = UInt32(truncatingIfNeeded: (step.position * 7919 + step.layer * 613 + i + 1) &* 2_654_435_761)
+        return hash >> 28 == 0 ? 0 : result[i] * 16 / 15
+      }
+    },
+    // One factor in all records is no approximation.
+    changed("final-norm-a-thousandth-too-large", at: .finalNorm) { result, _, _ in result.map { 1.001 * $0 } },
+    changed("w1-affine", at: .gateProjection) { result, _, _ in result.map { 0.9 * $0 + 0.05 } },
     changed("logits-soft-capped", at: .logits) { logits, _, _ in logits.map { hyperbolicTangent($0 / 30) * 30 } },
   ]
 

@@ -1,47 +1,5 @@
-import PlatformLibc
 import Model
 import TraceFormat
-
-/// A number format of fewer bits than float32.
-enum LowPrecision: String, CaseIterable, Sendable {
-  case bfloat16
-  case float16
-  case tensorFloat32 = "TF32"
-
-  /// Bits of the significand, the leading one included.
-  private var bits: Int {
-    switch self {
-    case .bfloat16: 8
-    case .float16, .tensorFloat32: 11
-    }
-  }
-
-  /// The distance of neighbouring numbers at a magnitude.
-  func step(_ magnitude: Double) -> Double {
-    let least = self == .float16 ? -14 : -126
-    let exponent = magnitude > 0 && magnitude.isFinite ? max(Int(magnitude.exponent), least) : least
-    return scalbn(1, exponent + 1 - bits)
-  }
-
-  /// The nearest number of the format, ties to even.
-  func rounded(_ value: Double) -> Double {
-    guard value.isFinite else { return value }
-    let step = step(abs(value))
-    let result = (value / step).rounded(.toNearestOrEven) * step
-    return self == .float16 && abs(result) > 65504 ? .infinity * (value < 0 ? -1 : 1) : result
-  }
-
-  func rounded(_ x: Estimate) -> Estimate {
-    guard x.isExact else {
-      return Estimate(
-        x.values, errors: x.values.indices.map { x.errors[$0] + step(abs(x.values[$0]) + x.errors[$0]) / 2 })
-    }
-    return Estimate(x.values.map(rounded))
-  }
-
-  /// Whether every element is a number of the format.
-  func holds(_ tensor: RecordedTensor) -> Bool { tensor.values.allSatisfy { rounded($0) == $0 } }
-}
 
 /// An explanation of a record by arithmetic of fewer bits, which is neither float32 rounding nor a mistake in the formula.
 struct PrecisionHypothesis: Sendable {
@@ -49,16 +7,23 @@ struct PrecisionHypothesis: Sendable {
   let format: String?
   /// What is computed in fewer bits, as `weights`.
   let part: String
-  let reproduces: @Sendable (CauseContext) -> Bool
+  /// Whether a record is reproduced: nil where it is not, else the common factors that turn what is expected into it; of a
+  /// format, none.
+  let reproduce: @Sendable (CauseContext) -> [Double]?
+  /// The common factors of all records so far.
+  private(set) var factors: [Double] = []
 
   /// What could be rounded: each alone, and together where libraries do so.
   static func all(_ context: CauseContext) -> [PrecisionHypothesis] {
     var result: [PrecisionHypothesis] = []
     let hasWeights = context.operation.weight != nil && context.operation.kind != .embedding
-    for format in LowPrecision.allCases {
+    for format in NumberFormat.allCases {
+      // What is stored in a format, or in one of fewer bits, is a number of the format however it was computed.
+      let canTell = !format.holdsAll(of: context.actual.type)
       func add(_ name: String, inputs: Bool = false, weights: Bool = false, cache: Bool = false, output: Bool = false) {
+        guard canTell || !output else { return }
         let parts = Parts(format: format, inputs: inputs, weights: weights, cache: cache, output: output)
-        result.append(PrecisionHypothesis(format: format.rawValue, part: name) { parts.reproduce($0) })
+        result.append(PrecisionHypothesis(format: format.rawValue, part: name) { parts.reproduces($0) ? [] : nil })
       }
       if hasWeights {
         add("weights", weights: true)
@@ -76,39 +41,71 @@ struct PrecisionHypothesis: Sendable {
     if context.operation.kind == .rmsNorm {
       result.append(
         PrecisionHypothesis(format: nil, part: "an approximate reciprocal square root") {
-          factor($0, 0..<$0.expected.count)
+          factorNearOne($0, 0..<$0.expected.count).map { [$0] }
         })
     }
     if context.operation.kind == .softmax {
       result.append(
         PrecisionHypothesis(format: nil, part: "an approximate reciprocal of the sum") { context in
           let length = context.expected.count / context.sizes.headCount
-          return (0..<context.sizes.headCount).allSatisfy { factor(context, ($0 * length)..<(($0 + 1) * length)) }
+          let factors = (0..<context.sizes.headCount).compactMap {
+            factorNearOne(context, ($0 * length)..<(($0 + 1) * length))
+          }
+          return factors.count == context.sizes.headCount ? factors : nil
         })
     }
     return result
   }
 
+  private init(format: String?, part: String, _ reproduce: @escaping @Sendable (CauseContext) -> [Double]?) {
+    self.format = format
+    self.part = part
+    self.reproduce = reproduce
+  }
+
+  /// The same with another record's factors.
+  func with(_ more: [Double]) -> PrecisionHypothesis {
+    var result = self
+    // The extremes tell as much as all of them.
+    let all = factors + more
+    result.factors = [all.min(), all.max()].compactMap { $0 }
+    return result
+  }
+
+  /// Whether the factors can be those of an approximation: its error differs from value to value. One constant factor is a
+  /// mistake in the formula.
+  private var isPlausible: Bool {
+    guard format == nil, let least = factors.first, let greatest = factors.last else { return true }
+    let size = max(abs(least - 1), abs(greatest - 1))
+    return size > 0 && greatest - least > max(size / 16, 16 * Rounding.u)
+  }
+
   /// What the hypotheses that reproduce every record say together: the first part, and each format that fits it; numbers of the
   /// normal range cannot tell float16 from TF32.
-  static func name(_ survivors: [PrecisionHypothesis], factorBits: Double) -> String? {
+  ///
+  /// - Parameter records: the number of records that they reproduce.
+  static func name(_ survivors: [PrecisionHypothesis], records: Int) -> String? {
+    let survivors = survivors.filter { $0.isPlausible || records == 1 && $0.factors.first == $0.factors.last }
     guard let first = survivors.first else { return nil }
-    guard first.format != nil else { return "\(first.part) of about \(Int(factorBits)) bits" }
+    guard first.format != nil else {
+      let size = first.factors.map { abs($0 - 1) }.max() ?? 0
+      return size > 0 ? "\(first.part) of about \(-Int(size.exponent)) bits" : first.part
+    }
     let formats = survivors.filter { $0.part == first.part }.compactMap(\.format)
     return "\(formats.joined(separator: " or ")) \(first.part)"
   }
 
   /// Which parts of an operation are rounded to a format.
   private struct Parts: Sendable {
-    let format: LowPrecision
+    let format: NumberFormat
     let inputs: Bool
     let weights: Bool
     let cache: Bool
     let output: Bool
 
-    func reproduce(_ context: CauseContext) -> Bool {
+    func reproduces(_ context: CauseContext) -> Bool {
       if output && !format.holds(context.actual) { return false }
-      guard var estimate = compute(context) else { return false }
+      guard var estimate = compute(context), isNarrow(estimate, context.expected) else { return false }
       if output {
         if estimate.isExact { estimate.errors = [Double](repeating: 0, count: estimate.count) }
         for i in 0..<estimate.count {
@@ -118,12 +115,21 @@ struct PrecisionHypothesis: Sendable {
       return estimate.admits(context.actual)
     }
 
+    /// Whether the bound is about that of float32: fewer bits change values, not how far honest results lie apart.
+    private func isNarrow(_ estimate: Estimate, _ expected: Estimate) -> Bool {
+      let (own, other) = (estimate.errors.reduce(0, +), expected.errors.reduce(0, +))
+      return own <= 2 * other || own == 0
+    }
+
     private func compute(_ context: CauseContext) -> Estimate? {
       let replay = context.replay
       let operation = context.operation
       if operation.kind == .product, let name = operation.weight {
         var x = replay.activation(context.inputs)
-        if inputs { x = format.rounded(x) }
+        if inputs {
+          guard let rounded = format.rounded(x) else { return nil }
+          x = rounded
+        }
         let source = replay.matrix(name, layer: context.layer ?? 0)
         guard weights else { return Catalogue.fullProduct(context, source, x) }
         let format = format
@@ -133,8 +139,9 @@ struct PrecisionHypothesis: Sendable {
         }
         return Catalogue.fullProduct(context, rounded, x)
       }
-      let values = inputs ? context.inputs.map(format.rounded) : context.inputs
-      let rows = cache ? context.cache.map(format.rounded) : context.cache
+      guard let values = inputs ? format.rounded(context.inputs) : context.inputs,
+        let rows = cache ? format.rounded(context.cache) : context.cache
+      else { return nil }
       if operation.kind == .rmsNorm, weights, let name = operation.weight {
         let weight = replay.weights.vector(name, layer: context.layer ?? 0).map(format.rounded)
         return Replay.rmsNorm(values[0], weight: weight, replay.norm)
@@ -143,26 +150,12 @@ struct PrecisionHypothesis: Sendable {
     }
   }
 
-  /// Whether one factor near 1 turns the expected elements of a range into the recorded ones.
-  private static func factor(_ context: CauseContext, _ range: Range<Int>) -> Bool {
-    guard let factor = commonFactor(context, range) else { return false }
-    return range.allSatisfy { i in
-      let error = context.expected.error(i) * 1.02 + Rounding.u * abs(context.expected.values[i])
-      return Judgement.Element(
-        context.actual.values[i], context.expected.values[i] * factor, error, context.actual.type
-      ).passes
-    }
-  }
-
-  /// The factor that fits best; nil where it is not near 1.
-  static func commonFactor(_ context: CauseContext, _ range: Range<Int>) -> Double? {
-    var (products, squares) = (0.0, 0.0)
-    for i in range {
-      products += context.actual.values[i] * context.expected.values[i]
-      squares += context.expected.values[i] * context.expected.values[i]
-    }
-    let factor = products / squares
-    return factor.isFinite && abs(factor - 1) < 0x1p-7 ? factor : nil
+  /// The one factor near 1 that turns the expected elements of a range into the recorded ones; nil where none does.
+  private static func factorNearOne(_ context: CauseContext, _ range: Range<Int>) -> Double? {
+    guard let factor = CommonFactor.fitting(context, range), abs(factor - 1) <= 0x1p-8,
+      CommonFactor.reproduces(factor, context, range)
+    else { return nil }
+    return factor
   }
 }
 

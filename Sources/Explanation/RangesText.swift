@@ -1,17 +1,15 @@
-extension Catalogue {
-  /// Ascending numbers as `0..3, 8`; at most a few ranges.
-  static func rangesText(_ numbers: [Int]) -> String {
-    var ranges: [(Int, Int)] = []
-    for number in numbers {
-      if let last = ranges.last, last.1 == number - 1 {
-        ranges[ranges.count - 1].1 = number
-      } else {
-        ranges.append((number, number))
-      }
+/// Ascending numbers as `0..3, 8`; at most a few ranges.
+func rangesText(_ numbers: [Int]) -> String {
+  var ranges: [(Int, Int)] = []
+  for number in numbers {
+    if let last = ranges.last, last.1 == number - 1 {
+      ranges[ranges.count - 1].1 = number
+    } else {
+      ranges.append((number, number))
     }
-    let texts = ranges.prefix(8).map { $0.0 == $0.1 ? "\($0.0)" : "\($0.0)..\($0.1)" }
-    return texts.joined(separator: ", ") + (ranges.count > 8 ? " and \(ranges.count - 8) more ranges" : "")
   }
+  let texts = ranges.prefix(8).map { $0.0 == $0.1 ? "\($0.0)" : "\($0.0)..\($0.1)" }
+  return texts.joined(separator: ", ") + (ranges.count > 8 ? " and \(ranges.count - 8) more ranges" : "")
 }
 
 /// Alternatives as `a, b or c`; with semicolons where one holds a comma; at most a few.

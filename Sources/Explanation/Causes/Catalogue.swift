@@ -40,13 +40,20 @@ extension Catalogue {
     return [relative(-1, "the layer before's"), relative(1, "the next layer's"), wrapped] + fixed
   }
 
-  /// A tensor of the same position, possibly of a layer above or below.
+  /// A tensor of the same position, possibly of a layer above or below; behind the layers, the last one is the record's own.
   static func tensor(_ context: CauseContext, _ site: Site, layersUp shift: Int = 0) -> Estimate? {
     guard site.scope == .layer else { return context.recorded(site, layer: nil, position: context.position) }
-    guard let layer = context.layer.map({ $0 + shift }) ?? (context.sizes.layerCount - 1) as Int?,
-      (0..<context.sizes.layerCount).contains(layer)
-    else { return nil }
+    let layer = (context.layer ?? context.sizes.layerCount - 1) + shift
+    guard (0..<context.sizes.layerCount).contains(layer) else { return nil }
     return context.recorded(site, layer: layer, position: context.position)
+  }
+
+  /// x as it entered the layer, before its attention: the layer before's `x.ffn_residual`, and `x.embed` in the first.
+  static func layerInput(_ context: CauseContext) -> Estimate? {
+    guard let layer = context.layer else { return nil }
+    return layer == 0
+      ? context.recorded(.embedding, layer: nil, position: context.position)
+      : context.recorded(.ffnResidual, layer: layer - 1, position: context.position)
   }
 
   /// Each element times a factor.

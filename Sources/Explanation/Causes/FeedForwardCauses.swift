@@ -78,7 +78,12 @@ extension Catalogue {
         Hypothesis("\(site.rawValue) + branch") { context in
           branch(context, site).map { Replay.residual($0, context.inputs[1]) }
         }
-      }
+      } + [
+        Hypothesis("x as it entered the layer, before attention, + branch") { context in
+          guard context.site == .ffnResidual else { return nil }
+          return layerInput(context).map { Replay.residual($0, context.inputs[1]) }
+        }
+      ]
     },
     Cause("residual.subtracted", "the branch is subtracted", formula: "x - branch", at: [.residual]) { context in
       Replay.residual(context.inputs[0], scaled(context.inputs[1], by: -1))

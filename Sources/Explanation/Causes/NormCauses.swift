@@ -89,8 +89,14 @@ extension Catalogue {
             return Replay.rmsNorm(input, weight: weight, context.replay.norm)
           }
         }
+        + (context.site == .ffnNorm ? [layerInputHypothesis] : [])
     },
   ]
+
+  private static let layerInputHypothesis = Hypothesis("of x as it entered the layer, before attention") { context in
+    guard let input = layerInput(context), let weight = ownWeight(context) else { return nil }
+    return Replay.rmsNorm(input, weight: weight, context.replay.norm)
+  }
 
   private static func normHypothesis(
     _ detail: String? = nil, _ change: @escaping @Sendable (inout Replay.NormRecipe) -> Void

@@ -31,7 +31,7 @@ extension Catalogue {
         productHypothesis { context in
           let (weights, layer) = (context.weights, context.layer ?? 0)
           return WeightSource(rows: rows, columns: columns) { i, buffer in
-            for j in 0..<columns { buffer[j] = weights.element(own, layer, j * rows + i) }
+            weights.fill(own, layer, from: i, stride: rows, &buffer)
           }
         }
       ]
@@ -200,7 +200,12 @@ extension Catalogue {
             .flatMap { productEstimate(context, x: $0) }
         }
       }
-    }
+    } + [
+      Hypothesis("x as it entered the layer goes in, without its norm") { context in
+        guard let x = layerInput(context), x.count >= length else { return nil }
+        return productEstimate(context, x: quantizedAsNeeded(context, x.slice(0..<length)))
+      }
+    ]
   }
 
   /// The tensor that an int8 product's input was quantized from; of a float product, its input.
@@ -230,7 +235,11 @@ extension Catalogue {
     guard layer + layers >= 0, context.position + positions >= 0,
       let whole = context.recorded(site, layer: layer + layers, position: context.position + positions)
     else { return nil }
-    let x = whole.slice(0..<length)
+    return quantizedAsNeeded(context, whole.slice(0..<length))
+  }
+
+  /// A vector as the run's products take it: quantized and dequantized in an int8 run.
+  private static func quantizedAsNeeded(_ context: CauseContext, _ x: Estimate) -> Estimate {
     guard context.replay.isQuantized else { return x }
     let size = context.replay.groupSize
     let scales = Replay.quantizationScales(x, groupSize: size)

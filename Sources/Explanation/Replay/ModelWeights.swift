@@ -56,6 +56,11 @@ package final class ModelWeights: Sendable {
     checkpoint.fillUnscaled(name, layer, row, &buffer)
   }
 
+  /// Elements of the flat matrix at a constant distance: what a column-major reader takes for row i.
+  func fill(_ name: WeightName, _ layer: Int, from start: Int, stride: Int, _ buffer: inout [Double]) {
+    checkpoint.fill(name, layer, from: start, stride: stride, &buffer)
+  }
+
   /// One element of the flat matrix.
   func element(_ name: WeightName, _ layer: Int, _ index: Int) -> Double { checkpoint.element(name, layer, index) }
 
@@ -118,6 +123,21 @@ extension Checkpoint {
   fileprivate borrowing func fillUnscaled(_ name: WeightName, _ layer: Int, _ row: Int, _ buffer: inout [Double]) {
     guard case .int8(let matrix) = matrix(name, layer: layer) else { return }
     for j in 0..<matrix.columns { buffer[j] = Double(matrix.values[row * matrix.columns + j]) }
+  }
+
+  fileprivate borrowing func fill(
+    _ name: WeightName, _ layer: Int, from start: Int, stride: Int, _ buffer: inout [Double]
+  ) {
+    switch matrix(name, layer: layer) {
+    case .float32(let matrix):
+      let elements = matrix.elements
+      for j in buffer.indices { buffer[j] = Double(elements[start + j * stride]) }
+    case .int8(let matrix):
+      for j in buffer.indices {
+        let index = start + j * stride
+        buffer[j] = Double(matrix.values[index]) * Double(matrix.scale(ofElement: index))
+      }
+    }
   }
 
   fileprivate borrowing func element(_ name: WeightName, _ layer: Int, _ index: Int) -> Double {

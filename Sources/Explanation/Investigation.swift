@@ -106,7 +106,9 @@ struct Investigation {
     var ids: [String] = []
     for candidate in candidates where !ids.contains(candidate.cause.id) { ids.append(candidate.cause.id) }
     return ids.compactMap { id in
-      let own = candidates.filter { $0.cause.id == id }
+      let all = candidates.filter { $0.cause.id == id }
+      let rank = all.map(\.hypothesis.rank).min()
+      let own = all.filter { $0.hypothesis.rank == rank }
       guard let cause = own.first?.cause else { return nil }
       // A parameter that is the same in all records says more than one that is not.
       let fixed = own.filter { $0.hypothesis.found == nil }

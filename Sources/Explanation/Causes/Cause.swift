@@ -47,6 +47,8 @@ struct Hypothesis: Sendable {
   let detail: String?
   /// The parameter where it may be another in every record, as the embedding's row: what a record shows.
   let found: (@Sendable (CauseContext) -> String?)?
+  /// Of parameters of one cause that fit equally, only those of the least rank are told: round numbers before others.
+  var rank = 0
   /// What the operation gives with the mistake; nil where it cannot be computed or makes no difference.
   let compute: @Sendable (CauseContext) -> Estimate?
 

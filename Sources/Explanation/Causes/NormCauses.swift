@@ -1,14 +1,17 @@
 import Model
+import PlatformLibc
 import TraceFormat
 
 extension Catalogue {
   /// Mistakes in RMSNorm.
   static let norm: [Cause] = [
     Cause("norm.epsilon", "RMSNorm with another epsilon", at: [.rmsNorm]) { context in
-      let found = solvedEpsilon(context).map { [$0] } ?? []
-      return ([0, 1e-6, 1e-8, 1e-12, 1e-5, 1e-4, 1e-3, 1e-2] + found).filter { $0 != context.replay.epsilon }.map {
-        value in
-        normHypothesis(value == 0 ? "no epsilon" : "epsilon \(value)") { $0.epsilon = value }
+      let common = [0, 1e-6, 1e-8, 1e-12, 1e-5, 1e-4, 1e-3, 1e-2]
+      let found = solvedEpsilons(context).filter { !common.contains($0.value) }
+      return (common.map { ($0, 0) } + found).filter { $0.0 != context.replay.epsilon }.map { value, digits in
+        var hypothesis = normHypothesis(value == 0 ? "no epsilon" : "epsilon \(value)") { $0.epsilon = value }
+        hypothesis.rank = digits
+        return hypothesis
       }
     },
     Cause(
@@ -61,9 +64,14 @@ extension Catalogue {
       at: [.rmsNorm]
     ) { _ in [normHypothesis { $0.usesSum = true }] },
     Cause(
-      "norm.n-minus-one", "the sum of squares is divided by n - 1, as an unbiased variance is",
-      formula: "w * x / sqrt(sum(x^2) / (n - 1) + epsilon)", at: [.rmsNorm]
-    ) { _ in [normHypothesis { $0.dividesByOneLess = true }] },
+      "norm.n-minus-one", "the sum of squares is divided by another number than n",
+      formula: "w * x / sqrt(sum(x^2) / m + epsilon)", at: [.rmsNorm]
+    ) { _ in
+      [
+        normHypothesis("m = n - 1, as for an unbiased variance") { $0.countOffset = -1 },
+        normHypothesis("m = n + 1") { $0.countOffset = 1 },
+      ]
+    },
     Cause("norm.missing", "the norm is missing: its input comes out unchanged", formula: "x", at: [.rmsNorm]) {
       context in
       context.inputs[0]
@@ -116,19 +124,34 @@ extension Catalogue {
     context.operation.weight.map { context.weights.vector($0, layer: context.layer ?? 0) }
   }
 
-  /// The epsilon that the record's ratio to its input gives, rounded to two digits.
-  private static func solvedEpsilon(_ context: CauseContext) -> Double? {
-    guard let weight = ownWeight(context) else { return nil }
+  /// Numbers of up to four digits that the record's ratio to its input admits as epsilon, those of fewer digits first. The rounding
+  /// of a record with a large mean square leaves several; other records decide among them.
+  private static func solvedEpsilons(_ context: CauseContext) -> [(value: Double, digits: Int)] {
+    guard let weight = ownWeight(context) else { return [] }
     let x = context.inputs[0].values
     // The largest output has the smallest relative rounding.
     let products = x.indices.map { weight[$0] * x[$0] }
-    guard let place = products.indices.max(by: { abs(products[$0]) < abs(products[$1]) }), products[place] != 0 else {
-      return nil
-    }
+    guard let place = products.indices.max(by: { abs(products[$0]) < abs(products[$1]) }), products[place] != 0,
+      context.expected.values[place] != 0
+    else { return [] }
     let scale = context.actual.values[place] / products[place]
     let meanSquare = x.reduce(0) { $0 + $1 * $1 } / Double(x.count)
     let epsilon = 1 / (scale * scale) - meanSquare
-    guard epsilon.isFinite, epsilon > 0, epsilon > meanSquare * 1e-5 else { return nil }
-    return roundedToDigits(epsilon, 2)
+    let relative = abs(context.expected.error(place) / context.expected.values[place])
+    let slack = 2.2 * relative * (meanSquare + abs(epsilon))
+    guard epsilon.isFinite, slack.isFinite, epsilon + slack > 0 else { return [] }
+    var found: [(value: Double, digits: Int)] = []
+    let exponent = log10(max(epsilon, slack)).rounded(.down)
+    for digits in 1...4 {
+      let step = pow(10, exponent - Double(digits) + 1)
+      let first = max(((epsilon - slack) / step).rounded(.up), 1)
+      let last = ((epsilon + slack) / step).rounded(.down)
+      guard first <= last, last - first < 60 else { continue }
+      for multiple in stride(from: first, through: last, by: 1) {
+        let value = roundedToDigits(multiple * step, digits)
+        if !found.contains(where: { $0.value == value }) { found.append((value, digits)) }
+      }
+    }
+    return found
   }
 }

@@ -7,8 +7,8 @@ extension Replay {
     var subtractsMean = false
     /// Take the sum of squares, not their mean.
     var usesSum = false
-    /// Divide the sum of squares by n - 1, as the unbiased variance does.
-    var dividesByOneLess = false
+    /// Added to the number of terms that the sum of squares is divided by.
+    var countOffset = 0
     /// Divide by the mean square, not by its root.
     var omitsRoot = false
     /// Add epsilon to the root instead of under it.
@@ -37,7 +37,7 @@ extension Replay {
       squares += value * value
       spread += error * (2 * value + error)
     }
-    let divisor = recipe.usesSum ? 1 : recipe.dividesByOneLess ? Double(max(n - 1, 1)) : Double(n)
+    let divisor = recipe.usesSum ? 1 : Double(max(n + recipe.countOffset, 1))
     let variance = squares / divisor + (recipe.addsEpsilonToRoot ? 0 : recipe.epsilon)
     let scale = Self.scale(variance, recipe)
     let uncertainty = spread / divisor + Rounding.eta * Double(2 * n + 6)

@@ -15,11 +15,12 @@ extension Replay {
     var result = Estimate(zeros: keys.count)
     let gamma = Rounding.gamma(n + 8)
     let lost = Rounding.eta * (1 + gamma)
-    for (t, key) in keys.enumerated() {
+    // Rows are read in place: a copy of a row would count references that all threads share.
+    for t in keys.indices {
       var (sum, products, carried, sizes) = (0.0, 0.0, 0.0, 0.0)
       for i in 0..<n {
-        let (q, k) = (query.values[queryStart + i], key.values[keyStart + i])
-        let (qe, ke) = (query.error(queryStart + i), key.error(keyStart + i))
+        let (q, k) = (query.values[queryStart + i], keys[t].values[keyStart + i])
+        let (qe, ke) = (query.error(queryStart + i), keys[t].error(keyStart + i))
         sum += q * k
         products += (abs(q) + qe) * (abs(k) + ke)
         carried += abs(q) * ke + abs(k) * qe + qe * ke
@@ -103,9 +104,8 @@ extension Replay {
     let lost = Rounding.eta * (1 + gamma)
     for t in 0..<m {
       let (a, ae) = (weights.values[weightStart + t], weights.error(weightStart + t))
-      let row = rows[t]
       for i in 0..<n {
-        let (v, ve) = (row.values[start + i], row.error(start + i))
+        let (v, ve) = (rows[t].values[start + i], rows[t].error(start + i))
         result.values[i] += a * v
         let product = (abs(a) + ae) * (abs(v) + ve)
         // The carried error is the product of the magnitudes less that of the values alone.

@@ -1,4 +1,4 @@
-"""Tests of the Makefile and the scripts: what they do where something is missing or unusual. Other programs are stubs."""
+"""Tests of the Makefile and the scripts where something is missing or unusual. Small scripts stand in for other programs."""
 
 import os
 import pathlib
@@ -17,16 +17,16 @@ class TestCase(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        self.stubs = self.folder / "stubs"
-        self.stubs.mkdir()
+        self.stand_ins = self.folder / "stand-ins"
+        self.stand_ins.mkdir()
 
-    def stub(self, name, script):
-        path = self.stubs / name
+    def stand_in(self, name, script):
+        path = self.stand_ins / name
         path.write_text("#!/bin/sh\n" + script + "\n")
         path.chmod(0o755)
 
-    def run_with_stubs(self, *command, cwd=None, **variables):
-        environment = dict(os.environ, PATH="%s:%s" % (self.stubs, os.environ["PATH"]), **variables)
+    def run_with_stand_ins(self, *command, cwd=None, **variables):
+        environment = dict(os.environ, PATH="%s:%s" % (self.stand_ins, os.environ["PATH"]), **variables)
         for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):  # of the make that runs these tests
             environment.pop(name, None)
         return subprocess.run(command, cwd=cwd or self.folder, env=environment, capture_output=True, encoding="utf-8")
@@ -42,13 +42,13 @@ class MakeTests(TestCase):
             (self.folder / name).write_text("")
         programs = ("tracedump", "tracediff", "llama2-synthesize", "llama2-reference")
         # swift build leaves a product; cc makes its output.
-        self.stub("swift", 'for product; do :; done\nmkdir -p build/swift/release\necho "$product" >> built\n'
+        self.stand_in("swift", 'for product; do :; done\nmkdir -p build/swift/release\necho "$product" >> built\n'
                            'echo > "build/swift/release/$product"')
-        self.stub("cc", 'while [ "$1" != -o ]; do shift; done\necho > "$2"')
+        self.stand_in("cc", 'while [ "$1" != -o ]; do shift; done\necho > "$2"')
 
         def make(*targets):
             (self.folder / "built").write_text("")
-            result = self.run_with_stubs("make", "CC=cc", *targets)
+            result = self.run_with_stand_ins("make", "CC=cc", *targets)
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual(sorted(path.name for path in (self.folder / "bin").iterdir()), sorted(programs))
             return (self.folder / "built").read_text().split()
@@ -81,7 +81,7 @@ class DemoTests(TestCase):
         if BIN.resolve() != (ROOT / "bin").resolve():
             self.skipTest("the demo runs the programs in bin")
         compiler = os.environ.get("CC") or "cc"
-        result = self.run_with_stubs("sh", "Tests/demo.sh", cwd=ROOT, CC=compiler + " -DWORD", DEMO_FOLDER=str(self.folder / "demo"))
+        result = self.run_with_stand_ins("sh", "Tests/demo.sh", cwd=ROOT, CC=compiler + " -DWORD", DEMO_FOLDER=str(self.folder / "demo"))
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertTrue(result.stdout.rstrip().endswith("the very line that was changed."))
         self.assertNotIn("\x1b", result.stdout + result.stderr)
@@ -101,7 +101,7 @@ class ReadmeTests(TestCase):
         (self.folder / "bin").symlink_to(BIN.resolve())
         (self.folder / "reference").symlink_to(ROOT / "reference")
         for command in commands:
-            result = self.run_with_stubs("sh", "-c", command)
+            result = self.run_with_stand_ins("sh", "-c", command)
             self.assertEqual(result.returncode, 1 if command == commands[-1] else 0, (command, result.stderr))
         for line in shown:
             self.assertIn(line, result.stdout.splitlines())
@@ -112,11 +112,11 @@ class ContinuousIntegrationTests(TestCase):
         """.ci/run on a Debian without venv; returns its result and what it called."""
         log = self.folder / "log"
         log.write_text("")
-        self.stub("python3", "exit 1")
-        self.stub("id", "echo %d" % user)
-        self.stub("apt-get", 'echo "apt-get $1" >> "%s"\nexit %d' % (log, 0 if installs else 100))
-        self.stub("make", 'echo "make $*" >> "%s"' % log)
-        result = self.run_with_stubs("bash", str(ROOT / ".ci" / "run"))
+        self.stand_in("python3", "exit 1")
+        self.stand_in("id", "echo %d" % user)
+        self.stand_in("apt-get", 'echo "apt-get $1" >> "%s"\nexit %d' % (log, 0 if installs else 100))
+        self.stand_in("make", 'echo "make $*" >> "%s"' % log)
+        result = self.run_with_stand_ins("bash", str(ROOT / ".ci" / "run"))
         return result, log.read_text().split("\n")[:-1]
 
     def test_without_venv(self):
@@ -136,13 +136,13 @@ class ContinuousIntegrationTests(TestCase):
 class FuzzTests(TestCase):
     def test_the_linker_of_each_system(self):
         fuzzer = 'printf "#!/bin/sh\\necho number_of_executed_units: 1; echo cov: 2\\n" > "%s"; chmod +x "%s"'
-        self.stub("swift", 'mkdir -p build/fuzz/swift/release\nfor name in Checkpoint Tokenizer Trace; do\n'
+        self.stand_in("swift", 'mkdir -p build/fuzz/swift/release\nfor name in Checkpoint Tokenizer Trace; do\n'
                            'echo > build/fuzz/swift/release/libFuzz$name.a\ndone')
-        self.stub("swiftc", 'echo "$*" >> calls\nwhile [ "$1" != -o ]; do shift; done\n' + fuzzer % ("$2", "$2"))
+        self.stand_in("swiftc", 'echo "$*" >> calls\nwhile [ "$1" != -o ]; do shift; done\n' + fuzzer % ("$2", "$2"))
         for system, flag, other in (("Darwin", "-force_load", "whole-archive"), ("Linux", "--whole-archive", "force_load")):
-            self.stub("uname", "echo " + system)
+            self.stand_in("uname", "echo " + system)
             (self.folder / "calls").write_text("")
-            result = self.run_with_stubs("sh", str(ROOT / "Tests/Fuzz/fuzz.sh"))
+            result = self.run_with_stand_ins("sh", str(ROOT / "Tests/Fuzz/fuzz.sh"))
             self.assertEqual(result.returncode, 0, result.stderr)
             calls = (self.folder / "calls").read_text().splitlines()
             self.assertEqual(len(calls), 3)

@@ -13,8 +13,6 @@ extension Replay {
     var omitsRoot = false
     /// Add epsilon to the root instead of under it.
     var addsEpsilonToRoot = false
-    /// Return the input as it is.
-    var isMissing = false
   }
 
   /// RMSNorm: y[j] = w[j] * x[j] / sqrt(mean(x^2) + epsilon). Shapes: all n.
@@ -24,7 +22,6 @@ extension Replay {
   /// eta (2n + 6) in mean(x^2) + epsilon makes. Without bound where the sum of squares leaves the range of float32, or
   /// underflows and there is no epsilon.
   static func rmsNorm(_ x: Estimate, weight: [Double], _ recipe: NormRecipe) -> Estimate {
-    if recipe.isMissing { return x }
     let n = x.count
     var input = x
     if recipe.subtractsMean {

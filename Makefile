@@ -16,7 +16,7 @@ SWIFT_PROGRAMS := tracedump tracediff llama2-synthesize
 SWIFT_BINARIES := $(addprefix bin/,$(SWIFT_PROGRAMS))
 # On Linux the Swift runtime is linked in, so that an installed program runs without the toolchain.
 SWIFT_LINK := $(if $(filter Linux,$(shell uname -s)),--static-swift-stdlib)
-SWIFT_SOURCES := $(shell find Sources -name '*.swift') Package.swift
+SWIFT_SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
 
 .PHONY: all help demo test lint test-debug test-release test-c test-python bench recall honest fuzz install clean \
   swift-toolchain c-compiler missing-program

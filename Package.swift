@@ -26,12 +26,15 @@ let package = Package(
   ],
   targets: [
     .target(name: "PlatformLibc", swiftSettings: settings),
-    .target(name: "TraceFormat", dependencies: ["PlatformLibc"], swiftSettings: settings),
-    .target(name: "Model", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
+    .target(name: "VectorKernels"),
+    .target(name: "TraceFormat", dependencies: ["PlatformLibc", "VectorKernels"], swiftSettings: settings),
     .target(
-      name: "TraceComparison", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
+      name: "Model", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .target(
-      name: "Explanation", dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat"],
+      name: "TraceComparison", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
+    .target(
+      name: "Explanation",
+      dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
     .target(name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),

@@ -1,0 +1,5 @@
+/* Kernels in C: what Swift cannot say (a function compiled for a wider vector unit than the rest, a prefetch).
+ *
+ * Every kernel exists once per vector unit, from one source, and gives the same bits in each: no contraction into fused
+ * multiply-adds, no reassociation. */
+#include "vector_unit.h"

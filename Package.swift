@@ -55,7 +55,7 @@ let package = Package(
       name: "TraceFormatTests", dependencies: ["PlatformLibc", "TraceFormat", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "ModelTests", dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport"],
+      name: "ModelTests", dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport", "VectorKernels"],
       swiftSettings: settings),
     .testTarget(
       name: "TraceComparisonTests",

@@ -2,7 +2,7 @@
 ///
 /// Sized for every head: a buffer for one head, shared by all, is a classic mistake of ports.
 public struct AttentionBuffer<Scalar: Real> {
-  private let headCount: Int
+  let headCount: Int
   private var lengths: [Int]
   private var storage: Matrix<Scalar>
 
@@ -35,6 +35,22 @@ public struct AttentionBuffer<Scalar: Real> {
   @_lifetime(borrow self)
   public func elements(_ blockRow: Int) -> Span<Scalar> {
     storage.row(blockRow).extracting(0..<(headCount * lengths[blockRow]))
+  }
+
+  /// Lends all rows to a kernel: where the first head of the first position begins, and the distance of two positions' rows
+  /// of head `h`, which is `stride + h`, since each row is longer by one element per head than the one before.
+  ///
+  /// Traps unless the first `count` rows have the lengths of consecutive positions.
+  mutating func withUnsafeMutableRows(_ count: Int, _ body: (UnsafeMutablePointer<Scalar>, Int) -> Void) {
+    precondition((0..<count).allSatisfy { lengths[$0] == lengths[0] + $0 })
+    let stride = storage.columns
+    storage.withUnsafeMutableElements { body($0, stride) }
+  }
+
+  /// The same, to read.
+  func withUnsafeRows(_ count: Int, _ body: (UnsafePointer<Scalar>, Int) -> Void) {
+    precondition((0..<count).allSatisfy { lengths[$0] == lengths[0] + $0 })
+    storage.withUnsafeElements { body($0, storage.columns) }
   }
 
   private func range(_ blockRow: Int, _ head: Int) -> Range<Int> {

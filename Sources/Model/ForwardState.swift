@@ -41,6 +41,11 @@ public struct ForwardState<Scalar: Real>: ~Copyable {
   /// Its group scales.
   public var hs: Matrix<Float>
 
+  /// Cosines and sines of the current positions.
+  private(set) var angles: RotationTable<Scalar>
+  /// Room for a block's inputs of a product.
+  var packed: PackedBlock<Scalar>
+
   /// Buffers for blocks of up to `blockSize` positions, out of `capacity` in all.
   ///
   /// - Parameter groupSize: of an int8 run; nil otherwise.
@@ -64,6 +69,16 @@ public struct ForwardState<Scalar: Real>: ~Copyable {
     xs = Matrix(rows: rows, columns: sizes.dim / size, repeating: 0)
     hq = Matrix(rows: rows, columns: sizes.hiddenDim, repeating: 0)
     hs = Matrix(rows: rows, columns: sizes.hiddenDim / size, repeating: 0)
+    angles = RotationTable(blockSize: blockSize, headSize: sizes.headSize)
+    packed = PackedBlock(blockSize: blockSize, columns: max(sizes.dim, sizes.hiddenDim))
+  }
+
+  /// Begins a block: its positions, their tokens, and what depends on the position alone.
+  mutating func begin(_ tokens: [Int], at position: Int) {
+    positions = position..<(position + tokens.count)
+    self.tokens = tokens
+    angles.fill(positions, base: Scalar(Constants.ropeBase))
+    for (r, position) in positions.enumerated() { att.setLength(position + 1, blockRow: r) }
   }
 
   /// Number of positions in the current block.

@@ -8,7 +8,7 @@ public struct RunResult: Hashable, Sendable {
   public var next: Int?
 }
 
-/// Runs a plan, position by position (llama2.c `generate`).
+/// Runs a plan (llama2.c `generate`): positions whose tokens are known beforehand in blocks, the others one by one.
 ///
 /// After each position of a generated run the next token is printed, tokens of the prompt included; the run ends, and
 /// prints nothing, when the next token is 1. A forced run prints the text of its tokens, except a BOS at the start. Without a
@@ -48,67 +48,85 @@ private func dispatch<Observer: ForwardObserver & ~Copyable>(
   _ plan: RunPlan, _ model: borrowing Checkpoint, _ tokenizer: Tokenizer?, _ observer: inout Observer,
   _ print: ([UInt8]) -> Void, _ progress: (Int) -> Void
 ) throws(Observer.Failure) -> RunResult {
-  let threads = plan.threads
+  let team = ThreadTeam(threads: plan.threads)
   switch (plan.precision, model.isQuantized) {
   case (.float32, false):
     return try run(
-      plan, Llama2Operations<Float>(threads: threads), model: model, tokenizer: tokenizer, observer: &observer,
-      print: print, progress: progress)
+      plan, Llama2Operations<Float>(team), blockSize: plan.blockSize, model: model, tokenizer: tokenizer,
+      observer: &observer, print: print, progress: progress)
   case (.float32, true):
     return try run(
-      plan, QuantizedOperations(threads: threads), model: model, tokenizer: tokenizer, observer: &observer,
-      print: print, progress: progress)
+      plan, QuantizedOperations(team), blockSize: plan.blockSize, model: model, tokenizer: tokenizer,
+      observer: &observer, print: print, progress: progress)
   case (.float64, _):
     return try run(
-      plan, Llama2Operations<Double>(threads: threads), model: model, tokenizer: tokenizer, observer: &observer,
-      print: print, progress: progress)
+      plan, Llama2Operations<Double>(team), blockSize: plan.blockSize, model: model, tokenizer: tokenizer,
+      observer: &observer, print: print, progress: progress)
   }
 }
 
 /// Runs a plan with given operations: planted faults and other variants come in here.
+///
+/// - Parameter blockSize: the most positions that go through the model together; only those whose tokens are known before
+///   the run can.
 public func run<Ops: Operations, Observer: ForwardObserver & ~Copyable>(
-  _ plan: RunPlan, _ operations: Ops, model: borrowing Checkpoint, tokenizer: Tokenizer?, observer: inout Observer,
-  print: ([UInt8]) -> Void, progress: (Int) -> Void = { _ in }
+  _ plan: RunPlan, _ operations: Ops, blockSize: Int = 1, model: borrowing Checkpoint, tokenizer: Tokenizer?,
+  observer: inout Observer, print: ([UInt8]) -> Void, progress: (Int) -> Void = { _ in }
 ) throws(Observer.Failure) -> RunResult {
+  let known = plan.knownTokens
+  let blockSize = min(blockSize, known.count)
   var transformer = Transformer(
-    model, operations: operations, capacity: plan.steps, quantized: plan.isQuantized(model))
-  switch plan.input {
-  case .forced(let tokens):
-    var previous: Int?
-    for (position, token) in tokens.prefix(plan.steps).enumerated() {
-      try transformer.forward([token], at: position, model: model, observer: &observer)
-      if let tokenizer, position > 0 || token != Tokenizer.beginning {
-        print(tokenizer.text(of: token, after: previous))
-      }
-      previous = token
-      progress(position + 1)
-    }
-    return RunResult(tokens: Array(tokens.prefix(plan.steps)), next: nil)
-
-  case .prompt(_, let prompt, let sampling):
-    var sampler = Sampler(
-      temperature: sampling.temperature, topP: sampling.topP, seed: UInt64(bitPattern: sampling.seed))
-    var result = RunResult(tokens: [], next: nil)
-    var token = prompt[0]
-    for position in 0..<plan.steps {
-      try transformer.forward([token], at: position, model: model, observer: &observer)
+    model, operations: operations, capacity: plan.steps, blockSize: blockSize, quantized: plan.isQuantized(model))
+  var continuation = Continuation(plan.input)
+  var result = RunResult(tokens: [], next: nil)
+  var block = known.prefix(blockSize)
+  while !block.isEmpty {
+    let position = result.tokens.count
+    try transformer.forward(Array(block), at: position, model: model, observer: &observer)
+    for (r, token) in block.enumerated() {
+      let previous = result.tokens.last
       result.tokens.append(token)
-      progress(position + 1)
-      let next: Int
-      if position + 1 < prompt.count {
-        next = prompt[position + 1]
-      } else {
-        let logits = transformer.state.logits.row(0)
-        var values: [Float] = []
-        values.reserveCapacity(logits.count)
-        for index in 0..<logits.count { values.append(Float(logits[index])) }
-        next = sampler.sample(&values)
+      progress(position + r + 1)
+      guard continuation.isGenerated else {
+        let isStart = previous == nil && token == Tokenizer.beginning
+        if let tokenizer, !isStart { print(tokenizer.text(of: token, after: previous)) }
+        continue
       }
+      let next = continuation.token(at: position + r + 1, logits: transformer.state.logits.row(r))
       result.next = next
-      if next == Tokenizer.beginning { break }
+      if next == Tokenizer.beginning { return result }
       if let tokenizer { print(tokenizer.text(of: next, after: token)) }
-      token = next
     }
-    return result
+    let done = result.tokens.count
+    block = known.dropFirst(done).prefix(blockSize)
+    if block.isEmpty, done < plan.steps, let next = result.next { block = [next] }
+  }
+  return result
+}
+
+/// How the tokens of a run go on.
+private struct Continuation {
+  private let tokens: [Int]
+  private var sampler: Sampler?
+
+  init(_ input: RunPlan.Input) {
+    tokens = input.tokens
+    if case .prompt(_, _, let sampling) = input {
+      let seed = UInt64(bitPattern: sampling.seed)
+      sampler = Sampler(temperature: sampling.temperature, topP: sampling.topP, seed: seed)
+    }
+  }
+
+  /// Whether tokens follow from logits where the prompt has ended, and text is that of the next token.
+  var isGenerated: Bool { sampler != nil }
+
+  /// The token of a position: the prompt's, or one sampled from the logits of the position before.
+  mutating func token<Scalar: Real>(at position: Int, logits: Span<Scalar>) -> Int {
+    if position < tokens.count { return tokens[position] }
+    var values: [Float] = []
+    values.reserveCapacity(logits.count)
+    for index in 0..<logits.count { values.append(Float(logits[index])) }
+    guard let next = sampler?.sample(&values) else { preconditionFailure("forced tokens are not sampled") }
+    return next
   }
 }

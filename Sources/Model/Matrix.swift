@@ -46,4 +46,18 @@ public struct Matrix<Element: BitwiseCopyable> {
     let all = storage.mutableSpan
     return all._consumingExtracting((row * columns + part.lowerBound)..<(row * columns + part.upperBound))
   }
+
+  /// Lends the elements of the matrix to a kernel, which writes them from several threads.
+  mutating func withUnsafeMutableElements(_ body: (UnsafeMutablePointer<Element>) -> Void) {
+    storage.withUnsafeMutableBufferPointer { buffer in
+      if let base = buffer.baseAddress { body(base) }
+    }
+  }
+
+  /// Lends the elements of the matrix to a kernel.
+  func withUnsafeElements(_ body: (UnsafePointer<Element>) -> Void) {
+    storage.withUnsafeBufferPointer { buffer in
+      if let base = buffer.baseAddress { body(base) }
+    }
+  }
 }

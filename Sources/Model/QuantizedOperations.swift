@@ -6,7 +6,10 @@ public struct QuantizedOperations: Operations {
   private let base: Llama2Operations<Float>
 
   /// Operations on a number of threads.
-  public init(threads: Int = 1) { base = Llama2Operations(threads: threads) }
+  public init(threads: Int = 1) { self.init(ThreadTeam(threads: threads)) }
+
+  /// Operations on a team of threads.
+  package init(_ team: ThreadTeam) { base = Llama2Operations(team) }
 
   /// Computes a site for the current block of positions.
   public func perform(_ site: Site, layer: Int, _ state: inout ForwardState<Float>, _ model: borrowing Checkpoint) {
@@ -51,7 +54,7 @@ public struct QuantizedOperations: Operations {
     guard case .int8(let matrix) = weights else { preconditionFailure("int8 operations need int8 weights") }
     for r in 0..<count {
       var row = output.mutableRow(r)
-      inParallel(&row, threads: base.threads, costPerElement: matrix.columns) { part, rows in
+      inParallel(&row, base.team, costPerElement: matrix.columns) { part, rows in
         multiplyQuantized(&part, matrix, values: values.row(r), scales: scales.row(r), rows: rows)
       }
     }

@@ -81,6 +81,19 @@ public struct RunPlan: Sendable {
     self.threads = max(1, threads)
   }
 
+  /// The tokens that the run has for certain, from position 0: forced ones, or those of the prompt up to the token that ends a
+  /// generated run.
+  var knownTokens: [Int] {
+    let tokens = input.tokens.prefix(steps)
+    guard case .prompt = input, let end = tokens.dropFirst().firstIndex(of: Tokenizer.beginning) else {
+      return Array(tokens)
+    }
+    return Array(tokens[..<end])
+  }
+
+  /// Positions that go through the model together.
+  var blockSize: Int { 64 }
+
   /// Whether activations of this run are quantized.
   public func isQuantized(_ model: borrowing Checkpoint) -> Bool { model.isQuantized && precision == .float32 }
 

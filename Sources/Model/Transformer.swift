@@ -35,8 +35,7 @@ public struct Transformer<Ops: Operations>: ~Copyable {
   public mutating func forward<Observer: ForwardObserver & ~Copyable>(
     _ tokens: [Int], at position: Int, model: borrowing Checkpoint, observer: inout Observer
   ) throws(Observer.Failure) {
-    state.positions = position..<(position + tokens.count)
-    state.tokens = tokens
+    state.begin(tokens, at: position)
     for (token, position) in zip(tokens, state.positions) { try observer.begin(position: position, token: token) }
     for site in sites where site.scope == .before { try step(site, nil, model, &observer) }
     for layer in 0..<model.configuration.layerCount {

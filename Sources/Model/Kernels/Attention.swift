@@ -1,17 +1,46 @@
-/// Scaled scores of one head: scores[t] = (q . k[t]) / sqrt(head_size). Shapes: scores pos + 1, query head_size, keys
-/// positions x kv_dim, of which `columns` are this head's.
+/// Scaled scores of all heads of a block: att[p][h][t] = (q[p][h] . k[t][kv head of h]) / sqrt(head_size) for t up to the
+/// position of p. Shapes: q block x dim, keys of the layer
+/// positions x kv_dim.
 ///
 /// Order (llama2.c): products summed in ascending order, then one division.
-package func attentionScores<Scalar: Real>(
-  _ scores: inout MutableSpan<Scalar>, query: Span<Scalar>, keys: MatrixView<Scalar>, columns: Range<Int>
+///
+/// Kernel: threads take different heads.
+func attentionScores<Scalar: Real>(
+  _ att: inout AttentionBuffer<Scalar>, _ queries: Matrix<Scalar>, _ cache: PositionCache<Scalar>, layer: Int,
+  _ positions: Range<Int>, packed: inout PackedBlock<Scalar>, _ sizes: Configuration, _ team: ThreadTeam
 ) {
-  precondition(query.count == columns.count && scores.count <= keys.rows)
-  let divisor = Scalar(query.count).squareRoot()
-  for t in 0..<scores.count {
-    let key = keys[row: t].extracting(columns)
-    var sum: Scalar = 0
-    for i in 0..<query.count { sum += query[i] * key[i] }
-    scores[t] = sum / divisor
+  let (headSize, length, count) = (sizes.headSize, positions.lowerBound + 1, positions.count)
+  let keys = cache.layer(layer)
+  precondition(keys.rows >= positions.upperBound && queries.rows >= count && queries.columns == sizes.dim)
+  let kernels = Scalar.vectorProducts
+  let divisor = Scalar(headSize).squareRoot()
+  let groupedCount = (count + kernels.lanes - 1) / kernels.lanes * kernels.lanes
+  keys.elements.withUnsafeBufferPointer { keys in
+    guard let keys = keys.baseAddress else { return }
+    queries.withUnsafeElements { queries in
+      packed.withUnsafeMutableElements { packed in
+        att.withUnsafeMutableRows(count) { att, stride in
+          team.share(sizes.headCount, costPerItem: count * positions.upperBound * headSize) { heads in
+            for head in heads {
+              let columns = sizes.columns(ofHead: head)
+              let query = queries + columns.lowerBound
+              let key = keys + sizes.keyValueColumns(ofHead: head).lowerBound
+              let scores = att + head * length
+              if count == 1 {
+                kernels.keyProduct(team.unit, scores, key, sizes.keyValueDim, length, headSize, query)
+                for t in 0..<length { scores[t] /= divisor }
+              } else {
+                let part = packed + columns.lowerBound * groupedCount
+                kernels.pack(team.unit, part, query, sizes.dim, headSize, count)
+                kernels.causalScores(
+                  team.unit, scores, stride + head, key, sizes.keyValueDim, headSize, part, positions.lowerBound, count,
+                  divisor)
+              }
+            }
+          }
+        }
+      }
+    }
   }
 }
 
@@ -21,8 +50,7 @@ package func attentionScores<Scalar: Real>(
 /// then divided by the sum.
 package func softmax<Scalar: Real>(_ x: inout MutableSpan<Scalar>) {
   precondition(x.count > 0)
-  var largest = x[0]
-  for t in 1..<x.count where x[t] > largest { largest = x[t] }
+  let largest = firstGreatest(x.span)
   var sum: Scalar = 0
   for t in 0..<x.count {
     x[t] = Scalar.exponential(x[t] - largest)
@@ -31,18 +59,57 @@ package func softmax<Scalar: Real>(_ x: inout MutableSpan<Scalar>) {
   for t in 0..<x.count { x[t] /= sum }
 }
 
-/// Weighted sum of values of one head: output[i] = sum over t of weights[t] * v[t][i]. Shapes: output head_size, weights
-/// pos + 1, values positions x kv_dim, of which `columns` are this head's.
+/// The greatest element, as a loop finds it that starts from the first and takes what is greater: a NaN at the start stays,
+/// others are passed over.
+///
+/// Kernel: four running maxima, each started from the first element. Which of equal elements is found makes no difference: only
+/// zeros have two forms, and x - 0 is x - (-0) up to the sign of a zero, whose exponential is 1.
+private func firstGreatest<Scalar: Real>(_ x: Span<Scalar>) -> Scalar {
+  var largest: (Scalar, Scalar, Scalar, Scalar) = (x[0], x[0], x[0], x[0])
+  var t = 0
+  while t + 4 <= x.count {
+    if x[t] > largest.0 { largest.0 = x[t] }
+    if x[t + 1] > largest.1 { largest.1 = x[t + 1] }
+    if x[t + 2] > largest.2 { largest.2 = x[t + 2] }
+    if x[t + 3] > largest.3 { largest.3 = x[t + 3] }
+    t += 4
+  }
+  while t < x.count {
+    if x[t] > largest.0 { largest.0 = x[t] }
+    t += 1
+  }
+  if largest.1 > largest.0 { largest.0 = largest.1 }
+  if largest.3 > largest.2 { largest.2 = largest.3 }
+  return largest.2 > largest.0 ? largest.2 : largest.0
+}
+
+/// Weighted sums of values of all heads of a block: output[p][h][i] = sum over t up to the position of p of att[p][h][t] *
+/// v[t][kv head of h][i]. Shapes: output block x dim, values of the layer positions x kv_dim.
 ///
 /// Order (llama2.c): from 0, positions ascending.
-package func weightedSum<Scalar: Real>(
-  _ output: inout MutableSpan<Scalar>, weights: Span<Scalar>, values: MatrixView<Scalar>, columns: Range<Int>
+///
+/// Kernel: threads take different heads.
+func weightedSums<Scalar: Real>(
+  _ output: inout Matrix<Scalar>, _ att: AttentionBuffer<Scalar>, _ cache: PositionCache<Scalar>, layer: Int,
+  _ positions: Range<Int>, _ sizes: Configuration, _ team: ThreadTeam
 ) {
-  precondition(output.count == columns.count && weights.count <= values.rows)
-  for i in 0..<output.count { output[i] = 0 }
-  for t in 0..<weights.count {
-    let weight = weights[t]
-    let value = values[row: t].extracting(columns)
-    for i in 0..<output.count { output[i] += weight * value[i] }
+  let (headSize, length, count) = (sizes.headSize, positions.lowerBound + 1, positions.count)
+  let values = cache.layer(layer)
+  precondition(values.rows >= positions.upperBound && output.rows >= count && output.columns == sizes.dim)
+  let kernels = Scalar.vectorProducts
+  values.elements.withUnsafeBufferPointer { values in
+    guard let values = values.baseAddress else { return }
+    att.withUnsafeRows(count) { att, stride in
+      output.withUnsafeMutableElements { output in
+        team.share(sizes.headCount, costPerItem: count * positions.upperBound * headSize) { heads in
+          for head in heads {
+            kernels.causalSums(
+              team.unit, output + sizes.columns(ofHead: head).lowerBound, sizes.dim, att + head * length, stride + head,
+              values + sizes.keyValueColumns(ofHead: head).lowerBound, sizes.keyValueDim, headSize,
+              positions.lowerBound, count)
+          }
+        }
+      }
+    }
   }
 }

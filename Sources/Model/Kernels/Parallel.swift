@@ -1,33 +1,54 @@
-import Dispatch
-
-/// Splits the elements of an output among threads. Each element is computed by one call of `body` from its own inputs, so
-/// the bits do not depend on the number of threads.
+/// Computes the rows of a matrix, each by one call of `body` from its own inputs; threads share them.
 ///
-/// Kernel: slices of one buffer are handed to several threads, which the language cannot check; they do not overlap.
+/// Kernel: rows of one buffer are handed to several threads, which the language cannot check; they do not overlap.
 ///
 /// - Parameters:
-///   - costPerElement: multiply-adds per element; small outputs are computed on the calling thread.
-///   - body: computes the elements of a range into a slice that holds just these.
-func inParallel<Element: BitwiseCopyable>(
-  _ output: inout MutableSpan<Element>, threads: Int, costPerElement: Int,
-  _ body: (inout MutableSpan<Element>, Range<Int>) -> Void
+///   - costPerRow: multiply-adds per row, or as much work of another kind.
+///   - body: computes a row into a slice that holds just this row.
+func forEachRow<Element: BitwiseCopyable>(
+  of output: inout Matrix<Element>, count: Int, _ team: ThreadTeam, costPerRow: Int,
+  _ body: (inout MutableSpan<Element>, Int) -> Void
 ) {
-  let count = output.count
-  let parts = min(threads, count * costPerElement / leastWorkPerThread)
-  guard parts > 1 else {
-    body(&output, 0..<count)
-    return
-  }
-  output.withUnsafeMutableBufferPointer { buffer in
-    nonisolated(unsafe) let base = buffer.baseAddress.unsafelyUnwrapped
-    nonisolated(unsafe) let compute = body
-    DispatchQueue.concurrentPerform(iterations: parts) { part in
-      let range = (count * part / parts)..<(count * (part + 1) / parts)
-      var slice = MutableSpan<Element>(_unsafeStart: base + range.lowerBound, count: range.count)
-      compute(&slice, range)
+  precondition(count <= output.rows)
+  let columns = output.columns
+  output.withUnsafeMutableElements { base in
+    team.share(count, costPerItem: costPerRow) { rows in
+      for row in rows {
+        var slice = MutableSpan<Element>(_unsafeStart: base + row * columns, count: columns)
+        body(&slice, row)
+      }
     }
   }
 }
 
-/// Below this many multiply-adds per thread, waking a thread costs more than it saves (about 30 microseconds).
-private let leastWorkPerThread = 1 << 15
+/// The same for the rows of attention: one call per position and head.
+func forEachHead<Scalar: Real>(
+  of att: inout AttentionBuffer<Scalar>, count: Int, _ team: ThreadTeam,
+  costPerRow: Int, _ body: (inout MutableSpan<Scalar>) -> Void
+) {
+  let (heads, length) = (att.headCount, att.length(blockRow: 0))
+  att.withUnsafeMutableRows(count) { base, stride in
+    team.share(count * heads, costPerItem: costPerRow) { items in
+      for item in items {
+        let (row, head) = (item / heads, item % heads)
+        let start = base + row * stride + head * (length + row)
+        var slice = MutableSpan<Scalar>(_unsafeStart: start, count: length + row)
+        body(&slice)
+      }
+    }
+  }
+}
+
+/// Computes the elements of one row; threads share them. As `forEachRow`.
+func inParallel<Element: BitwiseCopyable>(
+  _ output: inout MutableSpan<Element>, _ team: ThreadTeam, costPerElement: Int,
+  _ body: (inout MutableSpan<Element>, Range<Int>) -> Void
+) {
+  output.withUnsafeMutableBufferPointer { buffer in
+    guard let base = buffer.baseAddress else { return }
+    team.share(buffer.count, costPerItem: costPerElement) { range in
+      var slice = MutableSpan<Element>(_unsafeStart: base + range.lowerBound, count: range.count)
+      body(&slice, range)
+    }
+  }
+}

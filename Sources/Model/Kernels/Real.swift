@@ -13,6 +13,8 @@ public protocol Real: BinaryFloatingPoint, TraceElement {
   static func cosine(_ x: Self) -> Self
   /// `sinf` or `sin`.
   static func sine(_ x: Self) -> Self
+  /// The matrix products for this format.
+  static var vectorProducts: VectorProducts<Self> { get }
 }
 
 extension Float: Real {

@@ -2,4 +2,6 @@
  *
  * Every kernel exists once per vector unit, from one source, and gives the same bits in each: no contraction into fused
  * multiply-adds, no reassociation. */
+#include "products.h"
+#include "spin.h"
 #include "vector_unit.h"

@@ -66,19 +66,18 @@ func weightName(of site: Site) -> WeightName {
 
 /// The product as it should be.
 func product(_ weights: WeightMatrix, _ input: ProductInput) -> [Float] {
-  var output = [Float](repeating: 0, count: weights.rows)
-  var span = output.mutableSpan
-  let rows = 0..<weights.rows
   switch weights {
-  case .float32(let matrix): multiply(&span, matrix, input.dequantized.span, rows: rows)
+  case .float32(let matrix): return Plain.product(matrix, input.dequantized.span)
   case .int8(let matrix):
     switch input {
     case .float32: preconditionFailure("int8 weights are multiplied with int8 activations")
     case .int8(let elements, let scales):
-      multiplyQuantized(&span, matrix, values: elements.span, scales: scales.span, rows: rows)
+      var output = [Float](repeating: 0, count: weights.rows)
+      var span = output.mutableSpan
+      multiplyQuantized(&span, matrix, values: elements.span, scales: scales.span, rows: 0..<weights.rows)
+      return output
     }
   }
-  return output
 }
 
 /// A product whose loop over columns ends early; in int8, within the last group that it reaches.

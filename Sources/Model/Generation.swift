@@ -12,11 +12,12 @@ public struct RunResult: Hashable, Sendable {
 ///
 /// After each position of a generated run the next token is printed, tokens of the prompt included; the run ends, and
 /// prints nothing, when the next token is 1. A forced run prints the text of its tokens, except a BOS at the start. Without a
-/// tokenizer nothing is printed. The closing newline is the caller's.
+/// tokenizer nothing is printed. The closing newline is the caller's. Text is printed when the observer has settled its
+/// position, which may be a block later.
 ///
 /// - Parameters:
 ///   - observer: sees every tensor.
-///   - print: gets the bytes of each token as it is chosen.
+///   - print: gets the bytes of each token.
 ///   - progress: called after each position with the number of positions done.
 /// - Throws: what the observer throws.
 public func run<Observer: ForwardObserver & ~Copyable>(
@@ -72,17 +73,21 @@ public func run<Ops: Operations, Observer: ForwardObserver & ~Copyable>(
 ) throws(Observer.Failure) -> RunResult {
   var transformer = Transformer(
     model, operations: operations, capacity: plan.steps, quantized: plan.isQuantized(model))
+  var queue = PrintQueue()
   switch plan.input {
   case .forced(let tokens):
     var previous: Int?
     for (position, token) in tokens.prefix(plan.steps).enumerated() {
       try transformer.forward([token], at: position, model: model, observer: &observer)
       if let tokenizer, position > 0 || token != Tokenizer.beginning {
-        print(tokenizer.text(of: token, after: previous))
+        queue.add(tokenizer.text(of: token, after: previous), after: position)
       }
+      queue.print(settled: observer.settledPositions, print)
       previous = token
       progress(position + 1)
     }
+    try observer.settle()
+    queue.print(settled: observer.settledPositions, print)
     return RunResult(tokens: Array(tokens.prefix(plan.steps)), next: nil)
 
   case .prompt(_, let prompt, let sampling):
@@ -106,9 +111,12 @@ public func run<Ops: Operations, Observer: ForwardObserver & ~Copyable>(
       }
       result.next = next
       if next == Tokenizer.beginning { break }
-      if let tokenizer { print(tokenizer.text(of: next, after: token)) }
+      if let tokenizer { queue.add(tokenizer.text(of: next, after: token), after: position) }
+      queue.print(settled: observer.settledPositions, print)
       token = next
     }
+    try observer.settle()
+    queue.print(settled: observer.settledPositions, print)
     return result
   }
 }

@@ -52,7 +52,7 @@ let package = Package(
       dependencies: ["TraceFormat", "Model", "TraceComparison", "Explanation", "Synthesis"],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
-      name: "TraceFormatTests", dependencies: ["PlatformLibc", "TraceFormat", "TestSupport"],
+      name: "TraceFormatTests", dependencies: ["PlatformLibc", "TraceFormat", "TestSupport", "VectorKernels"],
       swiftSettings: settings),
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport", "VectorKernels"],

@@ -22,6 +22,25 @@ public protocol ForwardObserver: ~Copyable {
   mutating func observe<Element: TraceElement>(
     _ site: Site, layer: Int?, positions: Range<Int>, _ values: MatrixView<Element>
   ) throws(Failure)
+
+  /// All tensors of the positions that began have been computed.
+  mutating func endBlock() throws(Failure)
+
+  /// Every position below is settled: what was observed of it is where it is to go, whatever becomes of this process.
+  var settledPositions: Int { get }
+
+  /// Settles every position of the blocks that ended.
+  mutating func settle() throws(Failure)
+}
+
+/// An observer that puts nothing off.
+extension ForwardObserver where Self: ~Copyable {
+  /// Does nothing.
+  public mutating func endBlock() throws(Failure) {}
+  /// All.
+  public var settledPositions: Int { .max }
+  /// Does nothing.
+  public mutating func settle() throws(Failure) {}
 }
 
 /// The observer of a run that nobody observes.

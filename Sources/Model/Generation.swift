@@ -16,7 +16,7 @@ public struct RunResult: Hashable, Sendable {
 ///
 /// - Parameters:
 ///   - observer: sees every tensor.
-///   - print: gets the bytes of each token as it is chosen.
+///   - print: gets the bytes of each token once its position is settled.
 ///   - progress: called after each position with the number of positions done.
 /// - Throws: what the observer throws.
 public func run<Observer: ForwardObserver & ~Copyable>(
@@ -78,6 +78,7 @@ public func run<Ops: Operations, Observer: ForwardObserver & ~Copyable>(
   var transformer = Transformer(
     model, operations: operations, capacity: plan.steps, blockSize: blockSize, quantized: plan.isQuantized(model))
   var continuation = Continuation(plan.input)
+  var queue = PrintQueue()
   var result = RunResult(tokens: [], next: nil)
   var block = known.prefix(blockSize)
   while !block.isEmpty {
@@ -89,18 +90,21 @@ public func run<Ops: Operations, Observer: ForwardObserver & ~Copyable>(
       progress(position + r + 1)
       guard continuation.isGenerated else {
         let isStart = previous == nil && token == Tokenizer.beginning
-        if let tokenizer, !isStart { print(tokenizer.text(of: token, after: previous)) }
+        if let tokenizer, !isStart { queue.add(tokenizer.text(of: token, after: previous), after: position + r) }
         continue
       }
       let next = continuation.token(at: position + r + 1, logits: transformer.state.logits.row(r))
       result.next = next
-      if next == Tokenizer.beginning { return result }
-      if let tokenizer { print(tokenizer.text(of: next, after: token)) }
+      if next == Tokenizer.beginning { break }
+      if let tokenizer { queue.add(tokenizer.text(of: next, after: token), after: position + r) }
     }
+    queue.print(settled: observer.settledPositions, print)
     let done = result.tokens.count
     block = known.dropFirst(done).prefix(blockSize)
-    if block.isEmpty, done < plan.steps, let next = result.next { block = [next] }
+    if block.isEmpty, done < plan.steps, let next = result.next, next != Tokenizer.beginning { block = [next] }
   }
+  try observer.settle()
+  queue.print(settled: observer.settledPositions, print)
   return result
 }
 

@@ -92,7 +92,7 @@ public struct RunPlan: Sendable {
   }
 
   /// Positions that go through the model together.
-  var blockSize: Int { 64 }
+  var blockSize: Int { 32 }
 
   /// Whether activations of this run are quantized.
   public func isQuantized(_ model: borrowing Checkpoint) -> Bool { model.isQuantized && precision == .float32 }

@@ -1,11 +1,22 @@
 public import TraceFormat
 
 /// The observer that writes what it sees to a trace file.
+///
+/// A block of positions is put together in memory, in the order of execution, and written in the background while the
+/// next one is computed: so there are two blocks in memory at most.
 public struct TraceRecorder: ForwardObserver, ~Copyable {
   private var writer: TraceWriter
-  private let selection: RecordSelection
-  private let headCount: Int
+  private let layout: RecordLayout
   private let pieces: [[UInt8]]?
+  private var block = TraceBlock()
+  /// The positions of the block.
+  private var positions = 0..<0
+  /// Per position of the block, each form's place in it; -1 where its record is not wanted.
+  private var places: [Int] = []
+  private var isLaidOut = false
+
+  /// Every position below is with the system.
+  public private(set) var settledPositions = 0
 
   /// Opens a trace file for a run.
   ///
@@ -19,36 +30,60 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
   ) throws(TraceError) {
     let header = TraceHeader(producer: producer, plan: plan, selection: selection, model: model)
     writer = try TraceWriter(path: path, header: header)
-    self.selection = selection
-    headCount = model.configuration.headCount
+    layout = RecordLayout(selection, plan, model: model, tokenizer: tokenizer)
     pieces = tokenizer?.pieces
   }
 
-  /// Writes the token of the position.
+  /// Begins the position of a block that follows the one begun last.
   public mutating func begin(position: Int, token: Int) throws(TraceError) {
-    try writer.token(TraceToken(id: token, text: pieces?[token]), position: position)
+    if positions.isEmpty { positions = position..<position }
+    precondition(position == positions.upperBound && !isLaidOut, "a block's positions follow each other")
+    positions = positions.lowerBound..<(position + 1)
+    try block.addToken(TraceToken(id: token, text: pieces?[token]), position: position)
+    for (f, form) in layout.forms.enumerated() {
+      places.append(layout.wants(f, position: position) ? block.addRecord(form, position: position) : -1)
+    }
   }
 
   /// Whether the run's filter wants a tensor.
   public func wants(_ site: Site, layer: Int?, position: Int) -> Bool {
-    selection.wants(site, layer: layer, position: position)
+    layout.index(site, layer: layer).map { layout.wants($0, position: position) } ?? false
   }
 
-  /// Writes the wanted rows as records.
+  /// Puts the wanted rows into their places.
   public mutating func observe<Element: TraceElement>(
-    _ site: Site, layer: Int?, positions: Range<Int>, _ values: MatrixView<Element>
+    _ site: Site, layer: Int?, positions rows: Range<Int>, _ values: MatrixView<Element>
   ) throws(TraceError) {
-    for (r, position) in positions.enumerated() where wants(site, layer: layer, position: position) {
-      let row = values[row: r]
-      let shape =
-        switch site.shape {
-        case .vector: TensorShape(vector: row.count)
-        case .headsByPositions: TensorShape(rows: headCount, columns: row.count / headCount)
-        }
-      try writer.record(
-        RecordKey(site, layer: layer, position: position), type: Element.elementType, shape: shape,
-        payload: row.bytes)
+    guard let f = layout.index(site, layer: layer) else { return }
+    try layOut()
+    let form = layout.forms[f]
+    precondition(form.type == Element.elementType, "a site has one format in all of a run")
+    for (r, position) in rows.enumerated() {
+      let place = places[(position - positions.lowerBound) * layout.forms.count + f]
+      if place >= 0 { block.fill(place, form, position: position, payload: values[row: r].bytes) }
     }
+  }
+
+  private mutating func layOut() throws(TraceError) {
+    if isLaidOut { return }
+    try block.allocate()
+    isLaidOut = true
+  }
+
+  /// Has the block written in the background. The blocks before it are settled then.
+  public mutating func endBlock() throws(TraceError) {
+    try layOut()
+    try writer.append(&block)
+    settledPositions = positions.lowerBound
+    positions = positions.upperBound..<positions.upperBound
+    places.removeAll(keepingCapacity: true)
+    isLaidOut = false
+  }
+
+  /// Waits until every block is with the system.
+  public mutating func settle() throws(TraceError) {
+    try writer.settle()
+    settledPositions = positions.lowerBound
   }
 
   /// Completes the file.

@@ -42,6 +42,7 @@ public struct Transformer<Ops: Operations>: ~Copyable {
       for site in sites where site.scope == .layer { try step(site, layer, model, &observer) }
     }
     for site in sites where site.scope == .after { try step(site, nil, model, &observer) }
+    try observer.endBlock()
   }
 
   private mutating func step<Observer: ForwardObserver & ~Copyable>(

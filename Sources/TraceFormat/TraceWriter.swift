@@ -1,12 +1,12 @@
 /// Writes a trace: the header at once, then tokens and records as they come, and the index at the end.
 ///
 /// Every chunk is handed to the system before the call returns, so that a process that dies loses nothing it had
-/// recorded. Memory grows by 24 bytes per token and record, for the index, and by a set of the positions whose tokens came
-/// before those of earlier positions.
+/// recorded; only whole blocks may wait, one at a time, while they are written in the background. Memory grows by 24 bytes
+/// per token and record, for the index, and by a set of the positions whose tokens came before those of earlier positions.
 ///
 /// After a call that could not write, the file ends inside a chunk: every later call throws the same error.
 public struct TraceWriter: ~Copyable {
-  private let file: OutputFile
+  private let output: BlockOutput
   private var offset: Int
   private var names = NameOrder()
   private var index = BlockList<IndexEntry>()
@@ -14,7 +14,6 @@ public struct TraceWriter: ~Copyable {
   private var firstWithoutToken = 0
   /// The positions above with a token.
   private var tokensAhead: Set<Int> = []
-  private var failure: TraceError?
 
   /// Number of records written.
   public private(set) var recordCount = 0
@@ -39,7 +38,7 @@ public struct TraceWriter: ~Copyable {
   }
 
   private init(file: consuming OutputFile, offset: Int) {
-    self.file = file
+    output = BlockOutput(file)
     self.offset = offset
   }
 
@@ -53,29 +52,26 @@ public struct TraceWriter: ~Copyable {
 
   /// Writes the token of a position; it must come before the position's first record.
   public mutating func token(_ token: TraceToken, position: Int) throws(TraceError) {
-    let text = token.text ?? []
-    guard let id = Int32(exactly: token.id), id >= 0 else {
-      throw .cannotRecord("token \(token.id) is negative or above 2^31")
-    }
-    guard let place = Self.position(position) else { throw .cannotRecord("position \(position) is out of range") }
+    let chunk = try token.chunk(position: position)
+    let entry = IndexEntry(
+      offset: UInt64(offset), name: ChunkLayout.tokenEntryName, layer: -1, position: UInt32(position))
+    try requireNoToken(position)
+    try write(chunk.span.bytes, RawSpan(), padding: 0)
+    index.append(entry)
+    noteToken(position)
+  }
+
+  private func requireNoToken(_ position: Int) throws(TraceError) {
     guard !hasToken(position) else { throw .cannotRecord("position \(position) has its token already") }
-    var head = ChunkHead(byteCount: ChunkLayout.tokenHead, kind: ChunkLayout.token)
-    head.put(id, at: 4)
-    head.put(UInt32(token.text == nil ? 0 : 1), at: 8)
-    head.put(place, at: 12)
-    head.put(UInt64(text.count), at: ChunkLayout.bodyLengthField)
-    let entry = IndexEntry(offset: UInt64(offset), name: ChunkLayout.tokenEntryName, layer: -1, position: place)
-    try append(&head, body: text.span.bytes, entry)
+  }
+
+  private mutating func noteToken(_ position: Int) {
     tokensAhead.insert(position)
     while tokensAhead.remove(firstWithoutToken) != nil { firstWithoutToken += 1 }
   }
 
   private func hasToken(_ position: Int) -> Bool {
     position < firstWithoutToken || tokensAhead.contains(position)
-  }
-
-  private static func position(_ position: Int) -> UInt32? {
-    (0...Int(Int32.max)).contains(position) ? UInt32(position) : nil
   }
 
   /// Writes a record.
@@ -90,7 +86,7 @@ public struct TraceWriter: ~Copyable {
     guard TensorName.isValid(name) else {
       throw .cannotRecord("a name must have 1 to 255 printable ASCII characters without , * ? =: \(key.name.text)")
     }
-    guard let place = Self.position(key.position), let layer = Int32(exactly: key.layer ?? -1), layer >= -1 else {
+    guard let place = TraceToken.place(key.position), let layer = Int32(exactly: key.layer ?? -1), layer >= -1 else {
       throw .cannotRecord("\(key): layer or position is out of range")
     }
     guard hasToken(key.position) else { throw .cannotRecord("\(key): the position has no token yet") }
@@ -109,24 +105,45 @@ public struct TraceWriter: ~Copyable {
     head.bytes.replaceSubrange(48..<(48 + name.count), with: name)
     let entry = IndexEntry(
       offset: UInt64(offset), name: names.number(of: key.name), layer: layer, position: place)
-    try append(&head, body: payload, entry)
+    let padding = head.seal(body: payload)
+    try write(head.bytes.span.bytes, payload, padding: padding)
+    index.append(entry)
     recordCount += 1
   }
 
-  private mutating func append(_ head: inout ChunkHead, body: RawSpan, _ entry: IndexEntry) throws(TraceError) {
-    let padding = head.seal(body: body)
-    try write(head.bytes.span.bytes, body, padding: padding)
-    index.append(entry)
+  /// Hands over a complete block, to be written in the background, and makes it empty.
+  ///
+  /// When this returns, all chunks and blocks of earlier calls are with the system; this block may not be. A write that
+  /// fails in the background is thrown by the next call.
+  package mutating func append(_ block: inout TraceBlock) throws(TraceError) {
+    defer { block.removeAll() }
+    guard block.isComplete else { throw .cannotRecord("a record of the block was not computed") }
+    for entry in block.entries where entry.site == nil { try requireNoToken(Int(entry.position)) }
+    do { try output.handOver(&block.memory, byteCount: block.byteCount) } catch { throw .file(error) }
+    for entry in block.entries {
+      let name: UInt32
+      if let site = entry.site {
+        name = names.number(of: .site(site))
+        recordCount += 1
+      } else {
+        name = ChunkLayout.tokenEntryName
+        noteToken(Int(entry.position))
+      }
+      index.append(
+        IndexEntry(offset: UInt64(offset + entry.offset), name: name, layer: entry.layer, position: entry.position))
+    }
+    offset += block.byteCount
+  }
+
+  /// Waits until all that was written is with the system.
+  package func settle() throws(TraceError) {
+    do { try output.settle() } catch { throw .file(error) }
   }
 
   private mutating func write(_ head: RawSpan, _ body: RawSpan, padding: Int) throws(TraceError) {
-    if let failure { throw failure }
     do {
-      try file.write(head, body, Self.zeros.span.bytes.extracting(0..<padding))
-    } catch {
-      failure = .file(error)
-      throw .file(error)
-    }
+      try output.write(head, body, Self.zeros.span.bytes.extracting(0..<padding))
+    } catch { throw .file(error) }
     offset += head.byteCount + body.byteCount + padding
   }
 
@@ -168,7 +185,7 @@ public struct TraceWriter: ~Copyable {
     _ = tail.seal(body: RawSpan())
     try write(tail.bytes.span.bytes, RawSpan(), padding: 0)
     let result = (recordCount: recordCount, byteCount: offset)
-    do { try file.commit() } catch { throw .file(error) }
+    do { try output.commit() } catch { throw .file(error) }
     return result
   }
 
@@ -184,4 +201,29 @@ public struct TraceWriter: ~Copyable {
     }
     return bytes
   }
+}
+
+extension TraceToken {
+  /// The chunk that holds it.
+  func chunk(position: Int) throws(TraceError) -> [UInt8] {
+    let text = text ?? []
+    guard let id = Int32(exactly: id), id >= 0 else {
+      throw .cannotRecord("token \(self.id) is negative or above 2^31")
+    }
+    guard let place = Self.place(position) else { throw .cannotRecord("position \(position) is out of range") }
+    var head = ChunkHead(byteCount: ChunkLayout.tokenHead, kind: ChunkLayout.token)
+    head.put(id, at: 4)
+    head.put(UInt32(self.text == nil ? 0 : 1), at: 8)
+    head.put(place, at: 12)
+    head.put(UInt64(text.count), at: ChunkLayout.bodyLengthField)
+    return head.chunk(body: text)
+  }
+
+  /// A position as chunks hold it; nil where it is out of range.
+  static func place(_ position: Int) -> UInt32? {
+    (0...Int(Int32.max)).contains(position) ? UInt32(position) : nil
+  }
+
+  /// The most bytes that a chunk takes whose text has `length` bytes.
+  package static func chunkLength(textLength: Int) -> Int { ChunkLayout.roundedUp(ChunkLayout.tokenHead + textLength) }
 }

@@ -1,6 +1,7 @@
 import Testing
 import TestSupport
 import TraceFormat
+import VectorKernels
 
 @Suite struct ChecksumTests {
   /// The vectors of docs/trace-format.md, which were computed by tracefile.py.
@@ -16,13 +17,81 @@ import TraceFormat
       (Array(0...255), 0x76f3_89e5_c2d2_461a),
     ] as [([UInt8], UInt64)])
   func vectors(bytes: [UInt8], expected: UInt64) {
-    #expect(Checksum.of(bytes.span.bytes) == expected)
+    for unit in Self.units {
+      var checksum = Checksum(unit: unit)
+      checksum.update(bytes.span.bytes)
+      #expect(checksum.value == expected)
+    }
   }
 
   @Test(arguments: [(1_048_576, 0xea52_64ae_6944_5aea), (1_048_575, 0xe618_d9b7_cb69_e3d8)] as [(Int, UInt64)])
   func longVectors(count: Int, expected: UInt64) {
     let bytes = (0..<count).map { UInt8(truncatingIfNeeded: 167 * $0 + $0 / 256) }
     #expect(Checksum.of(bytes.span.bytes) == expected)
+  }
+
+  static let units: [VectorUnit] = [.baseline, .avx2, .avx512].filter(vector_unit_is_available)
+
+  /// The definition, word by word.
+  private static func definition(_ bytes: [UInt8], from start: Int) -> UInt64 {
+    var sum: UInt64 = 0
+    for first in stride(from: start, to: bytes.count, by: 8) {
+      var word: UInt64 = 0
+      for i in first..<min(first + 8, bytes.count) { word |= UInt64(bytes[i]) << UInt64(8 * (i - first)) }
+      var term = word ^ (UInt64((first - start) / 8 + 1) &* 0x9E37_79B9_7F4A_7C15)
+      term ^= term >> 32
+      term = term &* 0x9FB2_1C65
+      term ^= term >> 29
+      sum = sum &+ term
+    }
+    var hash = sum ^ (UInt64(bytes.count - start) &* 0x9E37_79B9_7F4A_7C15)
+    hash = (hash ^ (hash >> 33)) &* 0xFF51_AFD7_ED55_8CCD
+    hash = (hash ^ (hash >> 33)) &* 0xC4CE_B9FE_1A85_EC53
+    return hash ^ (hash >> 33)
+  }
+
+  /// Every vector unit computes the definition, whatever the length and the alignment, in one piece and in two.
+  @Test(arguments: units)
+  func unitsAgreeWithTheDefinition(unit: VectorUnit) {
+    let seed = UInt64.random(in: 0...UInt64(UInt32.max))
+    var random = SplitMix(seed: seed)
+    for length in Array(0...300) + [1000, 4096, 10_007] {
+      let offset = Int.random(in: 0..<64, using: &random)
+      let bytes = (0..<(offset + length)).map { _ in UInt8.random(in: 0...255, using: &random) }
+      let span = bytes.span.bytes.extracting(offset...)
+      let expected = Self.definition(bytes, from: offset)
+      var whole = Checksum(unit: unit)
+      whole.update(span)
+      #expect(whole.value == expected, "length \(length), offset \(offset), seed \(seed)")
+      let split = Int.random(in: 0...(length / 8), using: &random) * 8
+      var pieces = Checksum(unit: unit)
+      pieces.update(span.extracting(0..<split))
+      pieces.update(span.extracting(split...))
+      #expect(pieces.value == expected, "length \(length), split \(split), seed \(seed)")
+    }
+  }
+
+  /// A copy is the bytes and zeros up to a multiple of 64; nothing behind is touched, and the checksum is that of the copy.
+  @Test(arguments: units)
+  func unitsCopy(unit: VectorUnit) {
+    let seed = UInt64.random(in: 0...UInt64(UInt32.max))
+    var random = SplitMix(seed: seed)
+    let head = (0..<64).map { UInt8(truncatingIfNeeded: $0 * 5) }
+    for length in Array(0...300) + [1000, 4096, 10_007] {
+      let offset = Int.random(in: 0..<64, using: &random)
+      let bytes = (0..<(offset + length)).map { _ in UInt8.random(in: 0...255, using: &random) }
+      let padded = head + bytes[offset...] + [UInt8](repeating: 0, count: (64 - length % 64) % 64)
+      var copy = [UInt8](repeating: 0xAA, count: padded.count + 64)
+      copy.replaceSubrange(0..<64, with: head)
+      var checksum = Checksum(unit: unit)
+      checksum.update(head.span.bytes)
+      var target = copy.mutableSpan
+      var targetBytes = target.mutableBytes
+      var body = targetBytes._mutatingExtracting(64...)
+      checksum.update(bytes.span.bytes.extracting(offset...), copyingTo: &body)
+      #expect(copy == padded + [UInt8](repeating: 0xAA, count: 64), "length \(length), offset \(offset), seed \(seed)")
+      #expect(checksum.value == Self.definition(padded, from: 0), "length \(length), offset \(offset), seed \(seed)")
+    }
   }
 
   @Test func anyFlippedBitChangesIt() {

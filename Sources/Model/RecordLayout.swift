@@ -1,0 +1,58 @@
+import TraceFormat
+
+/// Which records each position of a run has, in the order of execution, and how long they are: all that a trace's writer
+/// must know before the run.
+public struct RecordLayout: Sendable {
+  /// The wanted sites at the wanted layers, in the order of execution.
+  let forms: [RecordForm]
+  private let selection: RecordSelection
+  /// For each layer, behind one for the sites outside the layers: each site's place in `forms`.
+  private let indexes: [Int?]
+  private let longestText: Int
+
+  /// The layout of a run's records.
+  ///
+  /// - Parameter tokenizer: where the texts of tokens come from.
+  public init(_ selection: RecordSelection, _ plan: RunPlan, model: borrowing Checkpoint, tokenizer: Tokenizer?) {
+    let sizes = model.configuration
+    let scalar: ElementType = plan.precision == .float32 ? .float32 : .float64
+    var forms: [RecordForm] = []
+    var indexes = [Int?](repeating: nil, count: (sizes.layerCount + 1) * Site.allCases.count)
+    func add(_ site: Site, layer: Int?) {
+      let type = site.holdsQuantizedValues ? .int8 : site.isQuantizedOnly ? .float32 : scalar
+      let extent = sizes.length(of: site, groupSize: model.groupSize).map(RecordForm.Extent.vector)
+      indexes[Self.place(site, layer)] = forms.count
+      forms.append(RecordForm(site, layer: layer, type: type, extent: extent ?? .rowsByPositions(sizes.headCount)))
+    }
+    for site in selection.sites where site.scope == .before { add(site, layer: nil) }
+    for layer in selection.layers {
+      for site in selection.sites where site.scope == .layer { add(site, layer: layer) }
+    }
+    for site in selection.sites where site.scope == .after { add(site, layer: nil) }
+    self.forms = forms
+    self.indexes = indexes
+    self.selection = selection
+    longestText = tokenizer?.pieces.map(\.count).max() ?? 0
+  }
+
+  /// The place of a site at a layer in `forms`; nil where it is wanted at no position.
+  func index(_ site: Site, layer: Int?) -> Int? { indexes[Self.place(site, layer)] }
+
+  private static func place(_ site: Site, _ layer: Int?) -> Int {
+    (layer.map { $0 + 1 } ?? 0) * Site.allCases.count + site.rank
+  }
+
+  /// Whether the record of a form is wanted at a position.
+  func wants(_ index: Int, position: Int) -> Bool {
+    selection.wants(forms[index].site, layer: forms[index].layer, position: position)
+  }
+
+  /// The most bytes that a position takes in the trace's file, the index apart.
+  public func byteCount(position: Int) -> Int {
+    var count = TraceToken.chunkLength(textLength: longestText)
+    for index in forms.indices where wants(index, position: position) {
+      count += forms[index].chunkLength(position: position)
+    }
+    return count
+  }
+}

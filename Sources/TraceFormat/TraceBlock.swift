@@ -1,0 +1,95 @@
+/// Consecutive chunks in one piece of memory: laid out first, in the order of the file, and filled in any order.
+///
+/// So the records of several positions can be computed layer by layer and yet stand position by position.
+package struct TraceBlock: ~Copyable {
+  /// A chunk that has been laid out.
+  struct Entry {
+    /// Where it begins, counted from the block's beginning.
+    var offset: Int
+    /// The record's site; nil for a token.
+    var site: Site?
+    /// -1 outside the layers.
+    var layer: Int32
+    var position: UInt32
+  }
+
+  /// Number of bytes laid out.
+  package private(set) var byteCount = 0
+  /// The chunks, in the order of the file.
+  private(set) var entries: [Entry] = []
+  var memory = PageMemory()
+  private var tokens: [(offset: Int, chunk: [UInt8])] = []
+  private var unfilled = 0
+
+  /// A block without chunks.
+  package init() {}
+
+  /// Whether every chunk that was laid out has been filled.
+  package var isComplete: Bool { unfilled == 0 && tokens.isEmpty }
+
+  /// Lays out the token of a position; it must come before the position's records.
+  package mutating func addToken(_ token: TraceToken, position: Int) throws(TraceError) {
+    let chunk = try token.chunk(position: position)
+    tokens.append((byteCount, chunk))
+    entries.append(Entry(offset: byteCount, site: nil, layer: -1, position: UInt32(position)))
+    byteCount += chunk.count
+  }
+
+  /// Lays out a record.
+  ///
+  /// - Returns: its place, for `fill`.
+  package mutating func addRecord(_ form: RecordForm, position: Int) -> Int {
+    let place = byteCount
+    entries.append(
+      Entry(offset: place, site: form.site, layer: Int32(form.layer ?? -1), position: UInt32(position)))
+    byteCount += form.chunkLength(position: position)
+    unfilled += 1
+    return place
+  }
+
+  /// Takes the memory for all that has been laid out, and puts the tokens there.
+  ///
+  /// - Throws: `TraceError` when there is not so much memory.
+  package mutating func allocate() throws(TraceError) {
+    if memory.byteCount < byteCount {
+      // Records of attention grow from position to position: half as much more, so that this happens seldom.
+      memory = PageMemory()
+      guard let larger = PageMemory(byteCount: byteCount + byteCount / 2) else {
+        throw .cannotRecord("out of memory: a block of the trace needs \(byteCount) bytes")
+      }
+      memory = larger
+    }
+    for (offset, chunk) in tokens {
+      var bytes = memory.mutableBytes
+      var target = bytes._mutatingExtracting(offset..<(offset + chunk.count))
+      target.withUnsafeMutableBytes { $0.copyBytes(from: chunk) }
+    }
+    tokens.removeAll(keepingCapacity: true)
+  }
+
+  /// Puts a record into its place.
+  ///
+  /// - Parameters:
+  ///   - place: what `addRecord` returned for the same form and position.
+  ///   - payload: exactly as many bytes as the form has at this position.
+  package mutating func fill(_ place: Int, _ form: RecordForm, position: Int, payload: RawSpan) {
+    precondition(payload.byteCount == form.payloadLength(position: position), "a record has the length of its shape")
+    var chunk = memory.mutableBytes
+    chunk = chunk._consumingExtracting(place..<(place + form.chunkLength(position: position)))
+    chunk.storeBytes(of: form.head(position: position), as: SIMD8<UInt64>.self)
+    var checksum = Checksum()
+    checksum.update(chunk.bytes.extracting(0..<RecordForm.headLength))
+    var body = chunk._mutatingExtracting(RecordForm.headLength...)
+    checksum.update(payload, copyingTo: &body)
+    chunk.storeBytes(of: checksum.value, toByteOffset: ChunkLayout.checksumField, as: UInt64.self)
+    unfilled -= 1
+  }
+
+  /// Makes it a block without chunks, which keeps its memory.
+  package mutating func removeAll() {
+    byteCount = 0
+    unfilled = 0
+    entries.removeAll(keepingCapacity: true)
+    tokens.removeAll(keepingCapacity: true)
+  }
+}

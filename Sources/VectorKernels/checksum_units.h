@@ -1,0 +1,18 @@
+/* The kernels of checksum.h, one for each vector unit. */
+#ifndef CHECKSUM_UNITS_H
+#define CHECKSUM_UNITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define DECLARE_CHECKSUM(unit)                                                                            \
+    uint64_t checksum_sum_##unit(const unsigned char *bytes, size_t byte_count, uint64_t first_word);     \
+    uint64_t checksum_copy_##unit(unsigned char *restrict to, const unsigned char *restrict from,         \
+                                  size_t byte_count, uint64_t first_word);
+
+DECLARE_CHECKSUM(baseline)
+DECLARE_CHECKSUM(avx2)
+DECLARE_CHECKSUM(avx512)
+
+#endif

@@ -3,4 +3,5 @@
  * Every kernel exists once per vector unit, from one source, and gives the same bits in each: no contraction into fused
  * multiply-adds, no reassociation. */
 #include "checksum.h"
+#include "file_space.h"
 #include "vector_unit.h"

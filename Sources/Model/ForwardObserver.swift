@@ -7,7 +7,10 @@ public protocol ForwardObserver: ~Copyable {
   /// What `begin` and `observe` can throw; it ends the run.
   associatedtype Failure: Error
 
-  /// A position begins: called before the first tensor of the position.
+  /// Memory that a position of a block takes until the block ends, in bytes: blocks are chosen to bound it.
+  func heldByteCount(position: Int) -> Int
+
+  /// A position begins: called before the first tensor of its block, for one position of the block after the other.
   mutating func begin(position: Int, token: Int) throws(Failure)
 
   /// Whether a tensor is wanted; asked before `observe` is called.
@@ -33,8 +36,10 @@ public protocol ForwardObserver: ~Copyable {
   mutating func settle() throws(Failure)
 }
 
-/// An observer that puts nothing off.
+/// An observer that holds nothing and puts nothing off.
 extension ForwardObserver where Self: ~Copyable {
+  /// None.
+  public func heldByteCount(position: Int) -> Int { 0 }
   /// Does nothing.
   public mutating func endBlock() throws(Failure) {}
   /// All.

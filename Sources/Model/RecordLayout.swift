@@ -5,7 +5,7 @@ import TraceFormat
 public struct RecordLayout: Sendable {
   /// The wanted sites at the wanted layers, in the order of execution.
   let forms: [RecordForm]
-  private let selection: RecordSelection
+  private let positions: ClosedRange<Int>
   /// For each layer, behind one for the sites outside the layers: each site's place in `forms`.
   private let indexes: [Int?]
   private let longestText: Int
@@ -17,7 +17,7 @@ public struct RecordLayout: Sendable {
     let sizes = model.configuration
     let scalar: ElementType = plan.precision == .float32 ? .float32 : .float64
     var forms: [RecordForm] = []
-    var indexes = [Int?](repeating: nil, count: (sizes.layerCount + 1) * Site.allCases.count)
+    var indexes = [Int?](repeating: nil, count: (sizes.layerCount + 1) * Self.siteCount)
     func add(_ site: Site, layer: Int?) {
       let type = site.holdsQuantizedValues ? .int8 : site.isQuantizedOnly ? .float32 : scalar
       let extent = sizes.length(of: site, groupSize: model.groupSize).map(RecordForm.Extent.vector)
@@ -31,20 +31,22 @@ public struct RecordLayout: Sendable {
     for site in selection.sites where site.scope == .after { add(site, layer: nil) }
     self.forms = forms
     self.indexes = indexes
-    self.selection = selection
+    positions = selection.positions
     longestText = tokenizer?.pieces.map(\.count).max() ?? 0
   }
 
   /// The place of a site at a layer in `forms`; nil where it is wanted at no position.
   func index(_ site: Site, layer: Int?) -> Int? { indexes[Self.place(site, layer)] }
 
+  private static let siteCount = Site.allCases.count
+
   private static func place(_ site: Site, _ layer: Int?) -> Int {
-    (layer.map { $0 + 1 } ?? 0) * Site.allCases.count + site.rank
+    (layer.map { $0 + 1 } ?? 0) * siteCount + site.rank
   }
 
-  /// Whether the record of a form is wanted at a position.
+  /// Whether the record of a form is wanted at a position; as the selection says.
   func wants(_ index: Int, position: Int) -> Bool {
-    selection.wants(forms[index].site, layer: forms[index].layer, position: position)
+    positions.contains(position) || (position < positions.lowerBound && forms[index].site.isCached)
   }
 
   /// The most bytes that a position takes in the trace's file, the index apart.

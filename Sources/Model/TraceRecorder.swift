@@ -34,6 +34,9 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
     pieces = tokenizer?.pieces
   }
 
+  /// The position's token and records as they will stand in the file.
+  public func heldByteCount(position: Int) -> Int { layout.byteCount(position: position) }
+
   /// Begins the position of a block that follows the one begun last.
   public mutating func begin(position: Int, token: Int) throws(TraceError) {
     if positions.isEmpty { positions = position..<position }

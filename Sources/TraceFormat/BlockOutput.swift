@@ -30,7 +30,7 @@ struct BlockOutput: ~Copyable {
       defer { pendingCount = 0 }
       guard pendingCount > 0, failure == nil else { return }
       do throws(FileError) {
-        try file?.write(memory.bytes.extracting(0..<pendingCount), RawSpan(), RawSpan())
+        try file?.write(block: memory.bytes.extracting(0..<pendingCount))
       } catch { failure = error }
     }
 

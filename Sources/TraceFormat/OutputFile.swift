@@ -1,4 +1,5 @@
 import PlatformLibc
+import VectorKernels
 
 /// A file that is being written: `PATH.partial` until `commit()` gives it its name. A target that is not a regular
 /// file (a pipe, a device) and standard output (`-`) are written directly; a symbolic link stays one.
@@ -42,6 +43,13 @@ package struct OutputFile: ~Copyable {
       }
     }
     if let code { throw FileError("write", shownPath, code: code) }
+  }
+
+  /// Writes one large piece.
+  package func write(block: RawSpan) throws(FileError) {
+    // For little ones the extra call costs more than it saves. A full disk is told by the write.
+    if block.byteCount >= 1 << 18 { file_space_reserve(descriptor.number, Int64(block.byteCount)) }
+    try write(block, RawSpan(), RawSpan())
   }
 
   /// Closes the finished file and gives it its name.

@@ -19,6 +19,10 @@ package struct PageMemory: ~Copyable, @unchecked Sendable {
     guard let address = mmap(nil, byteCount, access, MAP_PRIVATE | MAP_ANON, -1, 0), address != MAP_FAILED else {
       return nil
     }
+    #if os(Linux)
+      // Touching small pages for the first time costs more than filling them. Where there are no huge ones, all is the same.
+      madvise(address, byteCount, MADV_HUGEPAGE)
+    #endif
     self.byteCount = byteCount
     base = address
   }

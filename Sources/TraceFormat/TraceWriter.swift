@@ -21,11 +21,13 @@ public struct TraceWriter: ~Copyable {
   /// Number of bytes written.
   public var byteCount: Int { offset }
 
-  private struct IndexEntry {
+  /// An entry of the index, laid out in memory as in the file.
+  private struct IndexEntry: BitwiseCopyable {
     var offset: UInt64
     var name: UInt32
     var layer: Int32
     var position: UInt32
+    var zero: UInt32 = 0
   }
 
   /// Opens `PATH.partial`, or the target itself where it is a pipe or a device (`-` is standard output), and writes the
@@ -123,7 +125,7 @@ public struct TraceWriter: ~Copyable {
     for entry in block.entries {
       let name: UInt32
       if let site = entry.site {
-        name = names.number(of: .site(site))
+        name = names.number(of: site)
         recordCount += 1
       } else {
         name = ChunkLayout.tokenEntryName
@@ -167,17 +169,15 @@ public struct TraceWriter: ~Copyable {
     head.put(UInt64(index.count), at: 8)
     head.put(UInt64(bodyLength), at: ChunkLayout.bodyLengthField)
 
-    // The entries are encoded block by block, twice: once for the checksum, which stands before them, and once to be
-    // written. So the index never exists a second time in memory.
     let padding = ChunkLayout.roundedUp(head.bytes.count + bodyLength) - head.bytes.count - bodyLength
     var checksum = Checksum()
     checksum.update(head.bytes.span.bytes)
     checksum.update(body.span.bytes)
-    for block in index.blocks { checksum.update(Self.encode(block).span.bytes) }
+    for block in index.blocks { checksum.update(block.span.bytes) }
     checksum.pad(padding)
     head.put(checksum.value, at: ChunkLayout.checksumField)
     try write(head.bytes.span.bytes, body.span.bytes, padding: 0)
-    for block in index.blocks { try write(Self.encode(block).span.bytes, RawSpan(), padding: 0) }
+    for block in index.blocks { try write(block.span.bytes, RawSpan(), padding: 0) }
     try write(RawSpan(), RawSpan(), padding: padding)
 
     var tail = ChunkHead(byteCount: ChunkLayout.tailLength, kind: ChunkLayout.tail)
@@ -188,42 +188,4 @@ public struct TraceWriter: ~Copyable {
     do { try output.commit() } catch { throw .file(error) }
     return result
   }
-
-  private static func encode(_ entries: [IndexEntry]) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(entries.count * ChunkLayout.indexEntryLength)
-    for entry in entries {
-      bytes += littleEndianBytes(entry.offset)
-      bytes += littleEndianBytes(entry.name)
-      bytes += littleEndianBytes(entry.layer)
-      bytes += littleEndianBytes(entry.position)
-      bytes += littleEndianBytes(UInt32(0))
-    }
-    return bytes
-  }
-}
-
-extension TraceToken {
-  /// The chunk that holds it.
-  func chunk(position: Int) throws(TraceError) -> [UInt8] {
-    let text = text ?? []
-    guard let id = Int32(exactly: id), id >= 0 else {
-      throw .cannotRecord("token \(self.id) is negative or above 2^31")
-    }
-    guard let place = Self.place(position) else { throw .cannotRecord("position \(position) is out of range") }
-    var head = ChunkHead(byteCount: ChunkLayout.tokenHead, kind: ChunkLayout.token)
-    head.put(id, at: 4)
-    head.put(UInt32(self.text == nil ? 0 : 1), at: 8)
-    head.put(place, at: 12)
-    head.put(UInt64(text.count), at: ChunkLayout.bodyLengthField)
-    return head.chunk(body: text)
-  }
-
-  /// A position as chunks hold it; nil where it is out of range.
-  static func place(_ position: Int) -> UInt32? {
-    (0...Int(Int32.max)).contains(position) ? UInt32(position) : nil
-  }
-
-  /// The most bytes that a chunk takes whose text has `length` bytes.
-  package static func chunkLength(textLength: Int) -> Int { ChunkLayout.roundedUp(ChunkLayout.tokenHead + textLength) }
 }

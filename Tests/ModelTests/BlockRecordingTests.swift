@@ -94,6 +94,8 @@ import TraceFormat
       try recorder.settle()
       let grown = try folder.read("a.partial").count
       #expect(grown - size == layout.byteCount(position: position), "position \(position)")
+      let held = recorder.heldByteCount(position: position)
+      #expect(held == grown - size)
       size = grown
     }
   }

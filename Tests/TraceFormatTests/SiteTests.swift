@@ -21,6 +21,11 @@ import TraceFormat
       ])
   }
 
+  /// A rank is the number of the case, so that it costs nothing.
+  @Test func ranksAreTheOrderOfTheTable() {
+    #expect(Site.allCases.map(\.rank) == Array(0..<30))
+  }
+
   @Test func buffers() {
     #expect(Site.outputProjection.buffer == "xb2")
     #expect(Site.logits.buffer == "logits")

@@ -3,6 +3,7 @@
  * Every kernel exists once per vector unit, from one source, and gives the same bits in each: no contraction into fused
  * multiply-adds, no reassociation. */
 #include "checksum.h"
+#include "file_space.h"
 #include "products.h"
 #include "spin.h"
 #include "vector_unit.h"

@@ -45,6 +45,8 @@ public struct ForwardState<Scalar: Real>: ~Copyable {
   private(set) var angles: RotationTable<Scalar>
   /// Room for a block's inputs of a product.
   var packed: PackedBlock<Scalar>
+  /// The same in int8 runs.
+  var widened: WidenedBlock
 
   /// Buffers for blocks of up to `blockSize` positions, out of `capacity` in all.
   ///
@@ -70,7 +72,9 @@ public struct ForwardState<Scalar: Real>: ~Copyable {
     hq = Matrix(rows: rows, columns: sizes.hiddenDim, repeating: 0)
     hs = Matrix(rows: rows, columns: sizes.hiddenDim / size, repeating: 0)
     angles = RotationTable(blockSize: blockSize, headSize: sizes.headSize)
-    packed = PackedBlock(blockSize: blockSize, columns: max(sizes.dim, sizes.hiddenDim))
+    let widest = max(sizes.dim, sizes.hiddenDim)
+    packed = PackedBlock(blockSize: blockSize, columns: widest)
+    widened = WidenedBlock(blockSize: rows, columns: widest, groupSize: size)
   }
 
   /// Begins a block: its positions, their tokens, and what depends on the position alone.

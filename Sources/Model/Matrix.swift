@@ -47,6 +47,12 @@ public struct Matrix<Element: BitwiseCopyable> {
     return all._consumingExtracting((row * columns + part.lowerBound)..<(row * columns + part.upperBound))
   }
 
+  /// Gives all elements of a row one value.
+  mutating func fillRow(_ row: Int, with value: Element) {
+    var span = mutableRow(row)
+    for index in 0..<span.count { span[index] = value }
+  }
+
   /// Lends the elements of the matrix to a kernel, which writes them from several threads.
   mutating func withUnsafeMutableElements(_ body: (UnsafeMutablePointer<Element>) -> Void) {
     storage.withUnsafeMutableBufferPointer { buffer in

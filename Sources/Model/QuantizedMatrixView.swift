@@ -9,7 +9,8 @@ public struct QuantizedMatrixView: ~Escapable {
   public let groupSize: Int
   /// All values, row by row.
   public let values: Span<Int8>
-  private let scaleBytes: RawSpan
+  /// The scales, float32, not aligned.
+  let scaleBytes: RawSpan
 
   /// A view; traps when values or scales are not as many as the shape needs.
   ///

@@ -22,14 +22,15 @@ public struct QuantizedOperations: Operations {
     // Scales are computed with their values and stand behind them in the order of execution.
     case .attentionNormScales, .attentionScales, .ffnNormScales, .swigluScales, .finalNormScales: break
 
-    case .queryProjection: project(&state.q, model.matrix(.wq, layer: layer), state.xq, state.xs, count)
-    case .keyProjection: project(&state.k, model.matrix(.wk, layer: layer), state.xq, state.xs, count)
-    case .valueProjection: project(&state.v, model.matrix(.wv, layer: layer), state.xq, state.xs, count)
-    case .outputProjection: project(&state.xb2, model.matrix(.wo, layer: layer), state.xq, state.xs, count)
-    case .gateProjection: project(&state.hb, model.matrix(.w1, layer: layer), state.xq, state.xs, count)
-    case .upProjection: project(&state.hb2, model.matrix(.w3, layer: layer), state.xq, state.xs, count)
-    case .downProjection: project(&state.xb, model.matrix(.w2, layer: layer), state.hq, state.hs, count)
-    case .logits: project(&state.logits, model.matrix(.classifier), state.xq, state.xs, count)
+    case .queryProjection: project(&state.q, model.matrix(.wq, layer: layer), state.xq, state.xs, &state.widened, count)
+    case .keyProjection: project(&state.k, model.matrix(.wk, layer: layer), state.xq, state.xs, &state.widened, count)
+    case .valueProjection: project(&state.v, model.matrix(.wv, layer: layer), state.xq, state.xs, &state.widened, count)
+    case .outputProjection:
+      project(&state.xb2, model.matrix(.wo, layer: layer), state.xq, state.xs, &state.widened, count)
+    case .gateProjection: project(&state.hb, model.matrix(.w1, layer: layer), state.xq, state.xs, &state.widened, count)
+    case .upProjection: project(&state.hb2, model.matrix(.w3, layer: layer), state.xq, state.xs, &state.widened, count)
+    case .downProjection: project(&state.xb, model.matrix(.w2, layer: layer), state.hq, state.hs, &state.widened, count)
+    case .logits: project(&state.logits, model.matrix(.classifier), state.xq, state.xs, &state.widened, count)
 
     default: base.perform(site, layer: layer, &state, model)
     }
@@ -49,14 +50,9 @@ public struct QuantizedOperations: Operations {
 
   private func project(
     _ output: inout Matrix<Float>, _ weights: WeightMatrix, _ values: Matrix<Int8>, _ scales: Matrix<Float>,
-    _ count: Int
+    _ widened: inout WidenedBlock, _ count: Int
   ) {
     guard case .int8(let matrix) = weights else { preconditionFailure("int8 operations need int8 weights") }
-    for r in 0..<count {
-      var row = output.mutableRow(r)
-      inParallel(&row, base.team, costPerElement: matrix.columns) { part, rows in
-        multiplyQuantized(&part, matrix, values: values.row(r), scales: scales.row(r), rows: rows)
-      }
-    }
+    multiply(&output, matrix, values: values, scales: scales, count: count, widened: &widened, base.team)
   }
 }

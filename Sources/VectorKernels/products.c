@@ -2,18 +2,6 @@
 
 #include "products_units.h"
 
-/* Calls a function of the given unit. A unit that this architecture lacks is never available. */
-#if defined(__x86_64__)
-#define DISPATCH(unit, name, ...)                                                                                      \
-    switch (unit) {                                                                                                    \
-    case VECTOR_UNIT_BASELINE: name##_baseline(__VA_ARGS__); break;                                                    \
-    case VECTOR_UNIT_AVX2: name##_avx2(__VA_ARGS__); break;                                                            \
-    case VECTOR_UNIT_AVX512: name##_avx512(__VA_ARGS__); break;                                                        \
-    }
-#else
-#define DISPATCH(unit, name, ...) ((void)(unit), name##_baseline(__VA_ARGS__));
-#endif
-
 #define DEFINE_PRODUCT(suffix, REAL, WEIGHT)                                                                           \
     void product_##suffix(VectorUnit unit, REAL *out, const WEIGHT *w, size_t w_stride, size_t rows, size_t columns,   \
                           const REAL *x)                                                                               \

@@ -1,14 +1,16 @@
 #if defined(__x86_64__)
 #pragma STDC FP_CONTRACT OFF
 
+#include <immintrin.h>
 #include <string.h>
 
 #include "products_units.h"
 
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
 #define UNIT(name) name##_avx2
-#define HEIGHT 4
+#define VECTOR_BYTES 32
 #include "products_formats.h"
+#include "quantized_template.h"
 #pragma clang attribute pop
 
 #endif

@@ -1,4 +1,7 @@
-/* The products of one vector unit: products_template.h for each pair of formats. The including file defines UNIT and HEIGHT. */
+/* The products of one vector unit: products_template.h for each pair of formats. The including file defines
+ * UNIT(name), the name of a function of the unit, and VECTOR_BYTES, the width of its registers. */
+
+#define HEIGHT (VECTOR_BYTES / 8)
 
 static inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
 

@@ -1,8 +1,10 @@
-/* The functions of products_template.h, once per vector unit; products.c chooses. */
+/* The functions of products_template.h and quantized_template.h, once per vector unit, and the choice among them. */
 #ifndef PRODUCTS_UNITS_H
 #define PRODUCTS_UNITS_H
 
 #include <stddef.h>
+
+#include "quantized_products.h"
 
 #define DECLARE_PRODUCT(suffix, REAL, WEIGHT)                                                                          \
     void product_##suffix(REAL *out, const WEIGHT *w, size_t w_stride, size_t rows, size_t columns, const REAL *x);
@@ -26,12 +28,27 @@
     DECLARE_PRODUCTS(f32_##unit, float, float)                                                                         \
     DECLARE_PRODUCTS(f64_##unit, double, float)                                                                        \
     DECLARE_ATTENTION(f32_##unit, float)                                                                               \
-    DECLARE_ATTENTION(f64_f64_##unit, double)
+    DECLARE_ATTENTION(f64_f64_##unit, double)                                                                          \
+    void product_i8_##unit(float *out, struct quantized_rows w, const int16_t *x, const float *scales);                \
+    void products_i8_##unit(float *out, size_t out_stride, struct quantized_rows w, const int16_t *packed,             \
+                            const float *packed_scales, size_t positions);
 
 DECLARE_UNIT(baseline)
 #if defined(__x86_64__)
 DECLARE_UNIT(avx2)
 DECLARE_UNIT(avx512)
+#endif
+
+/* Calls a function of the given unit. A unit that this architecture lacks is never available. */
+#if defined(__x86_64__)
+#define DISPATCH(unit, name, ...)                                                                                      \
+    switch (unit) {                                                                                                    \
+    case VECTOR_UNIT_BASELINE: name##_baseline(__VA_ARGS__); break;                                                    \
+    case VECTOR_UNIT_AVX2: name##_avx2(__VA_ARGS__); break;                                                            \
+    case VECTOR_UNIT_AVX512: name##_avx512(__VA_ARGS__); break;                                                        \
+    }
+#else
+#define DISPATCH(unit, name, ...) ((void)(unit), name##_baseline(__VA_ARGS__));
 #endif
 
 #endif

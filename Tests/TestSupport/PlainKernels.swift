@@ -15,6 +15,24 @@ package enum Plain {
     return output
   }
 
+  /// The same of int8 weights and activations with group scales (llama2.c `runq` `matmul`): a running float32 sum over groups, each
+  /// of (the exact sum of its products * weight scale) * activation scale. Shapes: w d x n, values n, scales n / group size.
+  package static func product(_ w: QuantizedMatrixView, values: Span<Int8>, scales: Span<Float>) -> [Float] {
+    var output: [Float] = []
+    let size = w.groupSize
+    for i in 0..<w.rows {
+      var total: Float = 0
+      for group in 0..<(w.columns / size) {
+        let first = i * w.columns + group * size
+        var sum: Int32 = 0
+        for k in 0..<size { sum &+= Int32(values[group * size + k]) * Int32(w.values[first + k]) }
+        total += (Float(sum) * w.scale(ofElement: first)) * scales[group]
+      }
+      output.append(total)
+    }
+    return output
+  }
+
   /// One head's scores: (q . k[t]) / sqrt(head_size). Shapes: q head_size, keys pos + 1 rows.
   package static func scores<Scalar: Real>(_ q: [Scalar], keys: [[Scalar]]) -> [Scalar] {
     keys.map { key in

@@ -45,10 +45,10 @@ func multiply<Scalar: Real>(
 
 /// Positions from which on a block is faster than one position after the other: the lanes of absent positions are computed in
 /// vain.
-private let leastBlock = 3
+let leastBlock = 3
 
 /// Rows of weights that the kernels take at a time.
-private let panelHeight = 16
+let panelHeight = 16
 
 /// output = dequantized weights * input: the float64 oracle's product for int8 weights. Shapes: output part of d, weights
 /// d x n, input n.
@@ -65,31 +65,5 @@ package func multiplyDequantized<Scalar: Real>(
       sum += Scalar(weights.values[index]) * Scalar(weights.scale(ofElement: index)) * input[j]
     }
     output[i - rows.lowerBound] = sum
-  }
-}
-
-/// output = weights * input, both int8 with group scales (llama2.c `runq` `matmul`). Shapes: output d, weights d x n,
-/// input values n, input scales n / group size.
-///
-/// Order: per row, groups in ascending order; each group's products are summed exactly in 32 bits, and the running float32
-/// sum grows by (sum * weight scale) * input scale. Columns after the last whole group do not count. The weight
-/// scale is the one that the group's first element has in the flat matrix, which may have begun in the row above.
-package func multiplyQuantized(
-  _ output: inout MutableSpan<Float>, _ weights: QuantizedMatrixView, values: Span<Int8>, scales: Span<Float>,
-  rows: Range<Int>
-) {
-  let columns = weights.columns
-  let size = weights.groupSize
-  precondition(output.count == rows.count && values.count == columns && scales.count == columns / size)
-  for i in rows {
-    var total: Float = 0
-    for group in 0..<(columns / size) {
-      let start = group * size
-      let first = i * columns + start
-      var sum: Int32 = 0
-      for k in 0..<size { sum &+= Int32(values[start + k]) * Int32(weights.values[first + k]) }
-      total += (Float(sum) * weights.scale(ofElement: first)) * scales[group]
-    }
-    output[i - rows.lowerBound] = total
   }
 }

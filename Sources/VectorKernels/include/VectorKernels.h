@@ -5,5 +5,6 @@
 #include "checksum.h"
 #include "file_space.h"
 #include "products.h"
+#include "quantized_products.h"
 #include "spin.h"
 #include "vector_unit.h"

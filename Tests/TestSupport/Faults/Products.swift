@@ -72,10 +72,7 @@ func product(_ weights: WeightMatrix, _ input: ProductInput) -> [Float] {
     switch input {
     case .float32: preconditionFailure("int8 weights are multiplied with int8 activations")
     case .int8(let elements, let scales):
-      var output = [Float](repeating: 0, count: weights.rows)
-      var span = output.mutableSpan
-      multiplyQuantized(&span, matrix, values: elements.span, scales: scales.span, rows: 0..<weights.rows)
-      return output
+      return Plain.product(matrix, values: elements.span, scales: scales.span)
     }
   }
 }

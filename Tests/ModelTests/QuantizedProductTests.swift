@@ -1,0 +1,74 @@
+import Testing
+import TestSupport
+import VectorKernels
+
+@testable import Model
+
+/// The kernels of int8 products against the plain loop: every bit, for every vector unit, number of threads, group size and
+/// tail, groups that straddle rows included.
+@Suite struct QuantizedProductTests {
+  struct Size: CustomTestStringConvertible, Sendable {
+    var rows: Int
+    var columns: Int
+    var group: Int
+    var testDescription: String { "\(rows) x \(columns) in groups of \(group)" }
+  }
+
+  static let sizes: [Size] = [1, 3, 4, 16, 17, 37].flatMap { rows in
+    [(32, 32), (64, 32), (96, 64), (100, 32), (30, 7), (33, 33), (64, 2), (5, 1), (1200, 600), (1100, 1027), (20, 40)]
+      .map {
+        Size(rows: rows, columns: $0, group: $1)
+      }
+  }
+
+  @Test(arguments: VectorProductTests.units, sizes)
+  func productsAreThePlainLoops(unit: VectorUnit, size: Size) {
+    let seed = VectorProductTests.seed
+    var generator = SplitMix(seed: seed &+ UInt64(size.rows * 8192 + size.columns * 64 + size.group))
+    func bytes(_ count: Int) -> [Int8] {
+      (0..<count).map { _ in
+        // The extremes, whose products are the greatest, often.
+        switch UInt32.random(in: 0..<4, using: &generator) {
+        case 0: -128
+        case 1: 127
+        default: Int8.random(in: .min ... .max, using: &generator)
+        }
+      }
+    }
+    let weights = bytes(size.rows * size.columns)
+    let scales = (0..<(weights.count / size.group)).map { _ in Float.random(in: 0...0.1, using: &generator) }
+    // The scales of a checkpoint are not aligned.
+    let file = [0] + scales.flatMap { scale in (0..<4).map { UInt8(truncatingIfNeeded: scale.bitPattern >> ($0 * 8)) } }
+    let view = QuantizedMatrixView(
+      values: weights.span, scaleBytes: file.span.bytes.extracting(1...), rows: size.rows, columns: size.columns,
+      groupSize: size.group)
+    let most = 35
+    let groups = size.columns / size.group
+    var values = Matrix<Int8>(rows: most, columns: size.columns, repeating: 0)
+    var valueScales = Matrix<Float>(rows: most, columns: groups, repeating: 0)
+    for r in 0..<most {
+      let row = bytes(size.columns)
+      var span = values.mutableRow(r)
+      for j in row.indices { span[j] = row[j] }
+      var scaleSpan = valueScales.mutableRow(r)
+      for g in 0..<groups { scaleSpan[g] = Float.random(in: 0...3, using: &generator) }
+    }
+    let expected = (0..<most).map { Plain.product(view, values: values.row($0), scales: valueScales.row($0)) }
+    for threads in [1, 3] {
+      let team = ThreadTeam(threads: threads, unit: unit)
+      var widened = WidenedBlock(blockSize: most, columns: size.columns, groupSize: size.group)
+      for count in [1, 2, 3, 16, 17, most] {
+        var output = Matrix<Float>(rows: most, columns: size.rows, repeating: 7)
+        multiply(&output, view, values: values, scales: valueScales, count: count, widened: &widened, team)
+        let isSame = (0..<count).allSatisfy {
+          VectorProductTests.same(VectorProductTests.array(output.row($0)), expected[$0])
+        }
+        #expect(isSame, "\(count) positions, \(threads) threads, VECTOR_SEED=\(seed)")
+        let isUntouched = (count..<most).allSatisfy { r in
+          VectorProductTests.array(output.row(r)).allSatisfy { $0 == 7 }
+        }
+        #expect(isUntouched, "\(count) positions: rows of absent positions were written")
+      }
+    }
+  }
+}

@@ -427,8 +427,9 @@ def trace(checkpoint, path, tokens, variant):
 JAX_TITLES = {"eager": "JAX, operation by operation", "jit": "JAX, compiled as one function"}
 
 
-def jax_trace(checkpoint, path, tokens, mode):
-    """The same through XLA: all positions at once, attention under a causal mask."""
+def jax_pass(model, tokens):
+    """All positions at once, attention under a causal mask. Returns a function of the weights that yields the rows of
+    every site, the weights, and the list of (site, layer) that the function fills in the order of its rows."""
     import jax
     import jax.numpy as jnp
 
@@ -448,13 +449,12 @@ def jax_trace(checkpoint, path, tokens, mode):
         def silu(self, g):
             return jax.nn.silu(g)
 
-    model = port.Model(checkpoint)
-    arrays = {name: value for name, value in vars(model).items() if isinstance(value, np.ndarray) and name[0] != "_"}
+    weights = {name: value for name, value in vars(model).items() if isinstance(value, np.ndarray) and name[0] != "_"}
     keys = []
 
-    def run(arrays):
+    def run(weights):
         m, rows = port.Model.__new__(port.Model), []
-        m.__dict__.update(vars(model), **arrays)
+        m.__dict__.update(vars(model), **weights)
         keys.clear()
 
         def record(site, layer, values):
@@ -464,7 +464,17 @@ def jax_trace(checkpoint, path, tokens, mode):
         forward(m, Xla(), tokens, record)
         return rows
 
-    values = jax.jit(run)(arrays) if mode == "jit" else run({name: jnp.asarray(a) for name, a in arrays.items()})
+    return run, weights, keys
+
+
+def jax_trace(checkpoint, path, tokens, mode):
+    """The same through XLA."""
+    import jax
+    import jax.numpy as jnp
+
+    model = port.Model(checkpoint)
+    run, weights, keys = jax_pass(model, tokens)
+    values = jax.jit(run)(weights) if mode == "jit" else run({name: jnp.asarray(a) for name, a in weights.items()})
     header = dict(model.header, producer=JAX_TITLES[mode], precision="f32", forced_tokens=1, steps=len(tokens))
     with tracefile.TraceWriter(path, header) as writer:
         for position, token in enumerate(tokens):

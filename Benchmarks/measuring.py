@@ -1,0 +1,205 @@
+"""Measures programs: time, in turn with others; memory; and what they say of themselves. Needs python3 alone."""
+
+import contextlib
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from typing import NamedTuple, Optional
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BIN = ROOT / "bin"
+WORK = ROOT / "build" / "bench"
+TOKENS_PER_SECOND = re.compile(r"(\d+) positions? at ([\d.]+) tokens/s")
+
+
+class Run(NamedTuple):
+    """One run: seconds of the whole process, those of the forward passes alone where the program tells, the peak of
+    resident memory in megabytes (mapped files included), and what it printed."""
+
+    seconds: float
+    own: Optional[float]
+    resident: float = 0
+    output: str = ""
+
+
+class Spread(NamedTuple):
+    """A median with the quartiles around it, or with the extremes where there are fewer than four values."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values):
+        if len(values) < 4:
+            return cls(statistics.median(values), min(values), max(values))
+        low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+        return cls(statistics.median(values), low, high)
+
+    @property
+    def text(self):
+        return f"{short(self.median)} ({short(self.low)}..{short(self.high)})"
+
+
+def short(value):
+    """Three significant digits, never an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+
+
+def fail(message):
+    sys.exit(f"bench: {message}")
+
+
+def note(message):
+    print(f"bench: {message}", file=sys.stderr, flush=True)
+
+
+def usable_processors():
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
+@contextlib.contextmanager
+def on_processors(count):
+    """What is started inside has `count` processors and is told to use as many threads, whatever it is made of.
+
+    Where a process cannot be bound to processors (macOS), the variables alone speak.
+    """
+    processors = usable_processors()
+    variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update({name: str(count) for name in variables})
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, processors[-count:])
+    try:
+        yield
+    finally:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, processors)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def run(command, threads=None, statuses=(0,), positions=None):
+    """Runs a command once. `positions`: how many its summary must name, so that no run is taken for a longer one."""
+    words = [str(word) for word in command]
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        with on_processors(threads or len(usable_processors())):
+            start = time.perf_counter()
+            process = subprocess.Popen(words, stdout=output, stderr=errors)
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0), errors.seek(0)
+        printed, summary = (file.read().decode(errors="replace") for file in (output, errors))
+    if process.returncode not in statuses:
+        fail(f"status {process.returncode} from {' '.join(words)[:200]}: {summary.strip()[-400:]}")
+    said = TOKENS_PER_SECOND.search(summary)
+    if positions is not None and (not said or int(said[1]) != positions):
+        fail(f"not {positions} positions from {' '.join(words)[:200]}: {summary.strip()[-400:]}")
+    own = int(said[1]) / float(said[2]) if said else None
+    return Run(seconds, own, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3), printed)
+
+
+def interleaved(commands, repeats):
+    """The runs of every command, a function that returns a Run. All are run in turn, so that a change of the
+    machine's speed meets all alike."""
+    runs = {title: [] for title in commands}
+    for _ in range(repeats):
+        for title, start in commands.items():
+            runs[title].append(start())
+    return runs
+
+
+def ratios(slower, faster):
+    """How many times faster the second is, of pairs of runs that were neighbours: of whole processes, and of the
+    passes alone (None where a program does not tell)."""
+    pairs = list(zip(slower, faster))
+    whole = Spread.of([a.seconds / b.seconds for a, b in pairs])
+    known = all(run.own for pair in pairs for run in pair)
+    return whole, Spread.of([a.own / b.own for a, b in pairs]) if known else None
+
+
+def peak_anonymous(command, threads=None, statuses=(0, 1)):
+    """The greatest anonymous memory of a command in megabytes, looked at every 2 ms; mapped files do not count, since
+    the kernel drops their pages at will. None where there is no /proc."""
+    with on_processors(threads or len(usable_processors())):
+        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak, done = 0, threading.Event()
+    threading.Thread(target=lambda: (process.wait(), done.set()), daemon=True).start()
+    while not done.is_set():
+        try:
+            with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+                peak = max([peak] + [int(line.split()[1]) for line in file if line.startswith("RssAnon:")])
+        except OSError:
+            pass
+        time.sleep(0.002)
+    if process.returncode not in statuses:
+        fail(f"status {process.returncode} from {' '.join(str(word) for word in command)[:200]}")
+    return peak / 1000 if peak else None
+
+
+class Worker:
+    """arrays.py in a process of its own on so many processors, idle unless asked; `missing` says why there is none."""
+
+    def __init__(self, threads, *arguments):
+        words = [sys.executable, str(ROOT / "Benchmarks" / "arrays.py"), *map(str, arguments)]
+        with on_processors(threads):
+            self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                            text=True)
+        self.missing = None
+        if self.process.stdout.readline() != "ready\n":
+            errors = self.process.communicate()[1].strip()
+            if self.process.returncode != 3:
+                fail(f"status {self.process.returncode} from {' '.join(words)[:200]}: {errors[-400:]}")
+            self.missing = errors
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        if not answer:
+            fail(f"arrays.py ended: {self.process.communicate()[1].strip()[-400:]}")
+        return answer
+
+    def run(self):
+        seconds = float(self.ask("run"))
+        return Run(seconds, seconds)
+
+    def close(self):
+        if not self.missing:
+            self.process.communicate()
+
+
+def warm_pages(size):
+    """Writes and removes a file of `size` bytes, so that the page cache has pages that were touched before: the first
+    touch of a page is much slower on a virtual machine, and would be blamed on whoever writes first."""
+    path, block = WORK / "pages", bytes(1 << 24)
+    with open(path, "wb") as file:
+        for _ in range(0, size, len(block)):
+            file.write(block)
+    path.unlink()
+
+
+def records_equal(a, b):
+    """Whether two traces have equal bytes after their headers, in which two producers may differ."""
+    block, compared = 1 << 24, 0
+    with open(a, "rb") as first, open(b, "rb") as second:
+        for file in (first, second):
+            head = file.read(32)
+            file.seek((128 + int.from_bytes(head[24:32], "little") + 63) // 64 * 64)
+        while True:
+            mine, yours = first.read(block), second.read(block)
+            if mine != yours:
+                return False
+            if not mine:
+                return compared > 0  # nothing compared is never a pass
+            compared += len(mine)

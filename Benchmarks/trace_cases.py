@@ -1,0 +1,109 @@
+"""Comparing and explaining traces: tracediff against cmp and numpy's allclose, explain against producing the trace."""
+
+import json
+import shutil
+from typing import NamedTuple
+
+from forward_cases import inputs
+from machine import FASTEST
+from measuring import BIN, WORK, Run, Worker, fail, interleaved, note, peak_anonymous, run, warm_pages
+from report import Goal
+
+FASTER_THAN_CMP, FASTER_THAN_ALLCLOSE = Goal.at_least(2), Goal.at_least(15)
+COST_OF_EXPLAINING = Goal.at_most(6)
+MEMORY = Goal.at_most(256)
+TRACE, COPY, OTHER = (WORK / name for name in ("a.trace", "copy.trace", "other.trace"))
+COMPARING = {"tracediff, equal": [BIN / "tracediff", TRACE, COPY], "tracediff, unequal": [BIN / "tracediff", TRACE, OTHER]}
+
+
+class Case(NamedTuple):
+    preset: str
+    positions: int
+    repeats: int
+    compares: bool = True
+    explain_has_goal: bool = False
+
+    @property
+    def title(self):
+        return f"{self.preset}, {self.positions} positions"
+
+
+def measure(case, programs, threads, report):
+    model, _, options = inputs(case.preset, case.positions)
+    produce = [BIN / "tracedump", model, *options["known"], "--threads", threads[-1], "-o"]
+    run([*produce, TRACE], positions=case.positions)
+    title = f"{case.title}, {TRACE.stat().st_size / 1e6:.0f} MB"
+    warm_pages(3 * TRACE.stat().st_size)
+    if case.compares:
+        shutil.copyfile(TRACE, COPY)
+        run([programs.get(FASTEST, programs["-Ofast"]), model, *options["known"], "-o", OTHER], positions=case.positions)
+        compare(case, title, threads, report)
+    explain(case, title, model, produce, threads, report)
+    for path in (TRACE, COPY, OTHER):
+        path.unlink(missing_ok=True)
+
+
+def verdicts(title, report):
+    """The timed pairs are what they are said to be."""
+    for what, wanted in (("equal", ["identical"]), ("unequal", ["within_tolerance", "diverged"])):
+        command = [*COMPARING[f"tracediff, {what}"], "--json", "-"]
+        found = json.loads(run(command, statuses=(0, 1)).output)
+        if found["verdict"] not in wanted:
+            fail(f"{title}: the {what} traces are {found['verdict']}")
+        report.check(title, f"the {what} traces are {found['verdict']}, {found['compared']['records']} records")
+
+
+def compare(case, title, threads, report):
+    verdicts(title, report)
+    commands = {what: lambda command=command: run(command, statuses=(0, 1)) for what, command in COMPARING.items()}
+    if shutil.which("cmp"):
+        commands["cmp"] = lambda: run(["cmp", TRACE, COPY])
+    workers = {}
+    for kind in ("allclose", "allclose-pieces"):
+        worker = Worker(threads[-1], kind, TRACE, OTHER)
+        if worker.missing:
+            note(f"allclose is left out: {worker.missing}")
+            break
+        workers[kind], commands[kind] = worker, worker.run
+    runs = interleaved(commands, case.repeats)
+    residents = {kind: float(worker.ask("memory")) for kind, worker in workers.items()}
+    for worker in workers.values():
+        worker.close()
+    if "cmp" in runs:
+        for what in COMPARING:
+            report.speed(title, what, "cmp of the equal traces", "", runs[what], runs["cmp"],
+                         FASTER_THAN_CMP if what == "tracediff, equal" else None)
+    for kind, words in (("allclose", "numpy allclose"), ("allclose-pieces", "numpy allclose in pieces that fit the cache")):
+        if kind in runs:
+            report.speed(title, "tracediff, unequal", words, "", runs["tracediff, unequal"], runs[kind],
+                         FASTER_THAN_ALLCLOSE if kind == "allclose" else None)
+    size = TRACE.stat().st_size / 1e9
+    for what, measured in runs.items():
+        peak = peak_anonymous(COMPARING[what]) if what in COMPARING else None
+        if what in COMPARING:
+            report.bound(title, what, peak, MEMORY)
+        report.time(title, what, "", measured, size, "GB of each", peak, residents.get(what))
+
+
+def explain(case, title, model, produce, threads, report):
+    command = [BIN / "tracediff", "explain", TRACE, "--model", model]
+    found = json.loads(run([*command, "--json", "-"]).output)
+    if found["verdict"] != "rounding" or found["unchecked_count"]:
+        fail(f"{title}: explain says {found['verdict']}, {found['unchecked_count']} records unchecked")
+    report.check(title, f"explain says rounding, {found['checked']['records']} records checked")
+
+    def produced():
+        (WORK / "run.trace").unlink(missing_ok=True)
+        return run([*produce, WORK / "run.trace"], positions=case.positions)
+
+    def explained():
+        result = run(command)
+        return Run(result.seconds, None, result.resident)
+    runs = interleaved({"producing": produced, "explain": explained}, case.repeats)
+    report.cost(title, "explain", "producing the trace of the known text", threads[-1], runs["explain"], runs["producing"],
+                COST_OF_EXPLAINING if case.explain_has_goal else None)
+    if case.compares:
+        command += ["--expected", OTHER]
+    peak = peak_anonymous(command)
+    report.bound(title, "explain" + (" --expected" if case.compares else ""), peak, MEMORY)
+    report.time(title, "explain", threads[-1], runs["explain"], case.positions, "tokens", peak)

@@ -14,7 +14,7 @@ import forward_cases
 import machine
 import trace_cases
 from limits import tabulate_limits
-from measuring import BIN, WORK, fail, usable_processors
+from measuring import fail, program, usable_processors, work
 from report import Report
 
 FORWARD = [forward_cases.Case("15M", 256, 9, has_goals=True), forward_cases.Case("15M", 16, 9),
@@ -43,10 +43,14 @@ def parse():
 
 def main():
     options, start = parse(), time.monotonic()
-    for program in ("tracedump", "tracediff", "llama2-synthesize"):
-        if not (BIN / program).exists():
-            fail(f"{BIN / program} is missing; run make")
-    WORK.mkdir(parents=True, exist_ok=True)
+    for name in ("tracedump", "tracediff", "llama2-synthesize"):
+        if not program(name).exists():
+            fail(f"{program(name)} is missing; run make")
+    forward = [case for case in (QUICK_FORWARD if options.quick else FORWARD) if options.only in case.title]
+    traces = [case for case in (QUICK_TRACES if options.quick else TRACES) if options.only in case.title]
+    if not forward + traces:
+        fail(f"no case is called {options.only}")
+    work("").mkdir(parents=True, exist_ok=True)
     programs = machine.reference_builds()
     if "-O3" not in programs:
         fail("the C program cannot be built; name a compiler with CC")
@@ -54,14 +58,12 @@ def main():
     machine.describe(options.threads, found)
     report = Report()
     report.start()
-    for case in QUICK_FORWARD if options.quick else FORWARD:
-        if options.only in case.title:
-            forward_cases.measure(case, programs, options.threads, report)
-    for case in QUICK_TRACES if options.quick else TRACES:
-        if options.only in case.title:
-            trace_cases.measure(case, programs, options.threads, report)
+    for case in forward:
+        forward_cases.measure(case, programs, options.threads, report)
+    for case in traces:
+        trace_cases.measure(case, programs, options.threads, report)
     report.finish()
-    tabulate_limits(found)
+    tabulate_limits(forward or traces, found)
     print(f"\nThe whole took {(time.monotonic() - start) / 60:.1f} minutes.")
 
 

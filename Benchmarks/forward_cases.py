@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 import honest
-from measuring import BIN, WORK, Worker, fail, interleaved, note, peak_anonymous, records_equal, run, warm_pages
 from machine import EXACT_OPENMP, FASTEST
+from measuring import (Shape, Worker, fail, interleaved, note, peak_anonymous, program, records_equal, run, work,
+                       write_pages)
 from report import Goal
 
 
@@ -38,16 +39,16 @@ OURS = {  # what tracedump is given, and whether it traces; decoding makes each 
 
 def synthesized(preset):
     """A checkpoint of a preset and its tokenizer."""
-    model, tokenizer = WORK / f"{preset}.bin", WORK / f"{preset}.tokenizer.bin"
+    model, tokenizer = work(f"{preset}.bin"), work(f"{preset}.tokenizer.bin")
     if not (model.exists() and tokenizer.exists()):
-        run([BIN / "llama2-synthesize", preset, "-o", model, "-z", tokenizer])
+        run([program("llama2-synthesize"), preset, "-o", model, "-z", tokenizer])
     return model, tokenizer
 
 
 def inputs(preset, positions):
     """The options for each source of tokens."""
     model, tokenizer = synthesized(preset)
-    known = honest.mixed_tokens(positions, 32000)
+    known = honest.mixed_tokens(positions, abs(Shape.of(model).vocab_size))
     return model, known, {"generated": ["-z", tokenizer, "-i", "", "-n", positions],
                           "known": ["--tokens", ",".join(map(str, known))]}
 
@@ -55,16 +56,16 @@ def inputs(preset, positions):
 def ours(case, model, options, what, threads):
     """The command for one of OURS."""
     source, traces = OURS[what]
-    output = ["-o", WORK / "run.trace"] if traces else ["--no-trace"]
-    return [BIN / "tracedump", model, *options[source], *output, "--threads", threads]
+    output = ["-o", work("run.trace")] if traces else ["--no-trace"]
+    return [program("tracedump"), model, *options[source], *output, "--threads", threads]
 
 
 def checked(case, command, threads, expected):
     """A function that runs a command; the trace it writes must be the expected one to the bit."""
     def start():
-        (WORK / "run.trace").unlink(missing_ok=True)
+        (work("run.trace")).unlink(missing_ok=True)
         result = run(command, threads, positions=case.positions)
-        if expected and not records_equal(WORK / "run.trace", expected):
+        if expected and not records_equal(work("run.trace"), expected):
             fail(f"{case.title}: the trace on {threads} threads is NOT the reference's: {' '.join(map(str, command))[:200]}")
         return result
     return start
@@ -72,17 +73,17 @@ def checked(case, command, threads, expected):
 
 def measure(case, programs, threads, report):
     model, known, options = inputs(case.preset, case.positions)
-    expected = {source: WORK / f"{source}.trace" for source in options}
+    expected = {source: work(f"{source}.trace") for source in options}
     exact = programs.get(EXACT_OPENMP) or programs["-O3"]
     for source, path in expected.items():
         run([exact, model, *options[source], "-o", path], positions=case.positions)
-    warm_pages(3 * expected["known"].stat().st_size)
+    write_pages(3 * expected["known"].stat().st_size)
 
     commands, workers = {}, {}
-    for name, program in programs.items():
+    for name, build in programs.items():
         for count in threads if name == FASTEST else threads[:1]:
             if name != EXACT_OPENMP:
-                commands[name, count] = checked(case, [program, model, *options["known"], "--no-trace"], count, None)
+                commands[name, count] = checked(case, [build, model, *options["known"], "--no-trace"], count, None)
     for what, (source, traces) in OURS.items():
         for count in threads:
             command = ours(case, model, options, what, count)

@@ -428,8 +428,8 @@ JAX_TITLES = {"eager": "JAX, operation by operation", "jit": "JAX, compiled as o
 
 
 def jax_pass(model, tokens):
-    """All positions at once, attention under a causal mask. Returns a function of the weights that yields the rows of
-    every site, the weights, and the list of (site, layer) that the function fills in the order of its rows."""
+    """All positions at once, attention under a causal mask. Returns a function of the weights that yields the values of
+    every site, the weights, and the list of (site, layer) that the function fills in the order of its values."""
     import jax
     import jax.numpy as jnp
 
@@ -441,10 +441,10 @@ def jax_pass(model, tokens):
 
         def attention(self, q, k, v):
             count = q.shape[0]
-            s = jnp.einsum("phi,thi->pht", q, k) / np.sqrt(F32(q.shape[-1]))
-            mask = np.tril(np.ones((count, count), dtype=bool))[:, None, :]
+            s = jnp.einsum("phi,thi->hpt", q, k) / np.sqrt(F32(q.shape[-1]))
+            mask = np.tril(np.ones((count, count), dtype=bool))
             a = jax.nn.softmax(jnp.where(mask, s, -jnp.inf), axis=-1)
-            return s, a, jnp.einsum("pht,thi->phi", a, v)
+            return s, a, jnp.einsum("hpt,thi->phi", a, v)
 
         def silu(self, g):
             return jax.nn.silu(g)
@@ -467,6 +467,12 @@ def jax_pass(model, tokens):
     return run, weights, keys
 
 
+def rows_of(site, values):
+    """What a pass of JAX yields for a site as an array whose first axis is the position; attention has the heads first."""
+    values = np.asarray(values)
+    return values.transpose(1, 0, 2) if site.startswith("att.") else values
+
+
 def jax_trace(checkpoint, path, tokens, mode):
     """The same through XLA."""
     import jax
@@ -480,6 +486,6 @@ def jax_trace(checkpoint, path, tokens, mode):
         for position, token in enumerate(tokens):
             writer.token(position, token)
         for (site, layer), rows in zip(keys, values):
-            for position, row in enumerate(np.asarray(rows)):
+            for position, row in enumerate(rows_of(site, rows)):
                 # Scores and weights are computed for all positions; those behind the mask are no part of the record.
                 writer.record(site, layer, position, row[:, :position + 1] if site.startswith("att.") else row)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from measuring import ROOT, WORK, note, on_processors, usable_processors
+from measuring import ROOT, note, on_processors, usable_processors, work, write_pages
 
 EXACT = ["-ffp-contract=off"]
 # What llama2.c itself offers. Only the first may not fuse or reorder: its bits are the reference's.
@@ -32,9 +32,9 @@ def compiler():
     return os.environ.get("CC", "cc").split()
 
 
-def build(output, sources, options):
-    """Compiles C; an error's first line, or None."""
-    result = subprocess.run([*compiler(), "-std=c11", "-w", *options, "-o", str(output), *map(str, sources), "-lm"],
+def build(output, sources, options, words=None):
+    """Compiles C with CC or the compiler that is given as words; an error's first line, or None."""
+    result = subprocess.run([*(words or compiler()), "-std=c11", "-w", *options, "-o", str(output), *map(str, sources), "-lm"],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return (result.stdout.strip().splitlines() or ["no message"])[0] if result.returncode else None
 
@@ -44,7 +44,7 @@ def reference_builds():
     programs = {}
     sources = sorted((ROOT / "reference").glob("*.c"))
     for place, (name, options) in enumerate({**BUILDS, EXACT_OPENMP: ["-O3", "-fopenmp", *EXACT]}.items()):
-        program = WORK / f"reference{place}"
+        program = work(f"reference{place}")
         why = build(program, sources, options)
         if why:
             note(f"llama2-reference {name} is left out: {why[:120]}")
@@ -57,7 +57,7 @@ def limits(threads):
     """None where the program cannot be built or run."""
     figures = []
     for name, contract in (("fused", "fast"), ("separate", "off")):
-        program = WORK / f"machine-{name}"
+        program = work(f"machine-{name}")
         options = ["-O3", "-march=native", f"-ffp-contract={contract}", "-pthread"]
         why = build(program, [ROOT / "Benchmarks" / "machine.c"], options)
         if why:
@@ -107,6 +107,8 @@ def describe(threads, found):
             print(f"Limits on {count} thread{'s' if count > 1 else ''}: {found[count].bytes:.1f} GB/s read from memory; "
                   f"{found[count].fused:.0f} * 10^9 float32 multiply-adds/s fused, {found[count].separate:.0f} as "
                   "multiplication and addition")
+    write_pages(1 << 28)
+    print(f"Files in the page cache: {max(write_pages(1 << 28) for _ in range(5)):.1f} GB/s written by one thread")
     print(f"Load before the run: {load:.2f}" + ("; OTHERS USE THE PROCESSORS, the figures are not to be trusted"
                                                 if load > 0.5 else ""))
     sys.stdout.flush()

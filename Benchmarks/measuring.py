@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ import time
 from typing import NamedTuple, Optional
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-BIN = ROOT / "bin"
+BIN = pathlib.Path(os.environ.get("LLAMA2_BIN", ROOT / "bin"))
 WORK = ROOT / "build" / "bench"
 TOKENS_PER_SECOND = re.compile(r"(\d+) positions? at ([\d.]+) tokens/s")
 
@@ -45,6 +46,32 @@ class Spread(NamedTuple):
     @property
     def text(self):
         return f"{short(self.median)} ({short(self.low)}..{short(self.high)})"
+
+
+class Shape(NamedTuple):
+    """The sizes of a checkpoint of version 0; vocab_size is negative where the classifier is a matrix of its own."""
+
+    dim: int
+    hidden_dim: int
+    n_layers: int
+    n_heads: int
+    n_kv_heads: int
+    vocab_size: int
+    seq_len: int
+
+    @classmethod
+    def of(cls, checkpoint):
+        with open(checkpoint, "rb") as file:
+            return cls(*struct.unpack("<7i", file.read(28)))
+
+
+def program(name):
+    return BIN / name
+
+
+def work(name):
+    """The path of a file that the benchmark makes."""
+    return WORK / name
 
 
 def short(value):
@@ -158,9 +185,10 @@ class Worker:
         self.missing = None
         if self.process.stdout.readline() != "ready\n":
             errors = self.process.communicate()[1].strip()
-            if self.process.returncode != 3:
+            # 3: a package is missing; a signal: it cannot run here, e.g. because XLA does not know a flag.
+            if self.process.returncode != 3 and self.process.returncode >= 0:
                 fail(f"status {self.process.returncode} from {' '.join(words)[:200]}: {errors[-400:]}")
-            self.missing = errors
+            self.missing = errors or f"signal {-self.process.returncode}"
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")
@@ -179,14 +207,20 @@ class Worker:
             self.process.communicate()
 
 
-def warm_pages(size):
-    """Writes and removes a file of `size` bytes, so that the page cache has pages that were touched before: the first
-    touch of a page is much slower on a virtual machine, and would be blamed on whoever writes first."""
-    path, block = WORK / "pages", bytes(1 << 24)
-    with open(path, "wb") as file:
+def write_pages(size):
+    """Writes `size` bytes to a file in the page cache and removes it; 10^9 bytes per second.
+
+    To be called before files are timed too: the first touch of a page is much slower on a virtual machine, and would be
+    blamed on whoever writes first. Afterwards the page cache has pages that were touched before.
+    """
+    path, block = work("pages"), bytes(1 << 20)
+    start = time.perf_counter()
+    with open(path, "wb", buffering=0) as file:
         for _ in range(0, size, len(block)):
             file.write(block)
+    seconds = time.perf_counter() - start
     path.unlink()
+    return size / seconds / 1e9
 
 
 def records_equal(a, b):

@@ -38,7 +38,8 @@ class Report:
         print("\nRatio: the time of `against` over that of `what`, so that more is faster; a cost, whose goal is an upper "
               "bound, is the time of `what` over that of `against`. Medians (quartiles; extremes of fewer than four) of "
               "ratios of neighbouring runs; whole processes, and in the last column the passes alone where all tell "
-              "them. numpy and JAX are always the pass alone.")
+              "them. numpy and JAX are always the pass alone. Builds without OpenMP have one thread whatever "
+              "the other side has.")
         heading("case", "what", "against", "threads", "ratio", "goal", "holds", "passes alone")
 
     def speed(self, case, what, against, threads, runs, baseline, goal=None):

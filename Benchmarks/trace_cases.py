@@ -6,14 +6,22 @@ from typing import NamedTuple
 
 from forward_cases import inputs
 from machine import FASTEST
-from measuring import BIN, WORK, Run, Worker, fail, interleaved, note, peak_anonymous, run, warm_pages
+from measuring import Run, Worker, fail, interleaved, note, peak_anonymous, program, run, work, write_pages
 from report import Goal
 
 FASTER_THAN_CMP, FASTER_THAN_ALLCLOSE = Goal.at_least(2), Goal.at_least(15)
 COST_OF_EXPLAINING = Goal.at_most(6)
 MEMORY = Goal.at_most(256)
-TRACE, COPY, OTHER = (WORK / name for name in ("a.trace", "copy.trace", "other.trace"))
-COMPARING = {"tracediff, equal": [BIN / "tracediff", TRACE, COPY], "tracediff, unequal": [BIN / "tracediff", TRACE, OTHER]}
+
+
+def paths():
+    """The trace, a copy of it, and one of a build that rounds differently."""
+    return tuple(work(name) for name in ("a.trace", "copy.trace", "other.trace"))
+
+
+def comparing():
+    trace, copy, other = paths()
+    return {"tracediff, equal": [program("tracediff"), trace, copy], "tracediff, unequal": [program("tracediff"), trace, other]}
 
 
 class Case(NamedTuple):
@@ -29,24 +37,25 @@ class Case(NamedTuple):
 
 
 def measure(case, programs, threads, report):
+    trace, copy, other = paths()
     model, _, options = inputs(case.preset, case.positions)
-    produce = [BIN / "tracedump", model, *options["known"], "--threads", threads[-1], "-o"]
-    run([*produce, TRACE], positions=case.positions)
-    title = f"{case.title}, {TRACE.stat().st_size / 1e6:.0f} MB"
-    warm_pages(3 * TRACE.stat().st_size)
+    produce = [program("tracedump"), model, *options["known"], "--threads", threads[-1], "-o"]
+    run([*produce, trace], positions=case.positions)
+    title = f"{case.title}, {trace.stat().st_size / 1e6:.0f} MB"
+    write_pages(3 * trace.stat().st_size)
     if case.compares:
-        shutil.copyfile(TRACE, COPY)
-        run([programs.get(FASTEST, programs["-Ofast"]), model, *options["known"], "-o", OTHER], positions=case.positions)
+        shutil.copyfile(trace, copy)
+        run([programs.get(FASTEST) or programs["-Ofast"], model, *options["known"], "-o", other], positions=case.positions)
         compare(case, title, threads, report)
     explain(case, title, model, produce, threads, report)
-    for path in (TRACE, COPY, OTHER):
+    for path in paths():
         path.unlink(missing_ok=True)
 
 
 def verdicts(title, report):
     """The timed pairs are what they are said to be."""
     for what, wanted in (("equal", ["identical"]), ("unequal", ["within_tolerance", "diverged"])):
-        command = [*COMPARING[f"tracediff, {what}"], "--json", "-"]
+        command = [*comparing()[f"tracediff, {what}"], "--json", "-"]
         found = json.loads(run(command, statuses=(0, 1)).output)
         if found["verdict"] not in wanted:
             fail(f"{title}: the {what} traces are {found['verdict']}")
@@ -54,13 +63,14 @@ def verdicts(title, report):
 
 
 def compare(case, title, threads, report):
+    trace, copy, other = paths()
     verdicts(title, report)
-    commands = {what: lambda command=command: run(command, statuses=(0, 1)) for what, command in COMPARING.items()}
+    commands = {what: lambda command=command: run(command, statuses=(0, 1)) for what, command in comparing().items()}
     if shutil.which("cmp"):
-        commands["cmp"] = lambda: run(["cmp", TRACE, COPY])
+        commands["cmp"] = lambda: run(["cmp", trace, copy])
     workers = {}
     for kind in ("allclose", "allclose-pieces"):
-        worker = Worker(threads[-1], kind, TRACE, OTHER)
+        worker = Worker(threads[-1], kind, trace, other)
         if worker.missing:
             note(f"allclose is left out: {worker.missing}")
             break
@@ -70,31 +80,32 @@ def compare(case, title, threads, report):
     for worker in workers.values():
         worker.close()
     if "cmp" in runs:
-        for what in COMPARING:
+        for what in comparing():
             report.speed(title, what, "cmp of the equal traces", "", runs[what], runs["cmp"],
                          FASTER_THAN_CMP if what == "tracediff, equal" else None)
     for kind, words in (("allclose", "numpy allclose"), ("allclose-pieces", "numpy allclose in pieces that fit the cache")):
         if kind in runs:
             report.speed(title, "tracediff, unequal", words, "", runs["tracediff, unequal"], runs[kind],
                          FASTER_THAN_ALLCLOSE if kind == "allclose" else None)
-    size = TRACE.stat().st_size / 1e9
+    size = trace.stat().st_size / 1e9
     for what, measured in runs.items():
-        peak = peak_anonymous(COMPARING[what]) if what in COMPARING else None
-        if what in COMPARING:
+        peak = peak_anonymous(comparing()[what]) if what in comparing() else None
+        if what in comparing():
             report.bound(title, what, peak, MEMORY)
         report.time(title, what, "", measured, size, "GB of each", peak, residents.get(what))
 
 
 def explain(case, title, model, produce, threads, report):
-    command = [BIN / "tracediff", "explain", TRACE, "--model", model]
+    trace, _, other = paths()
+    command = [program("tracediff"), "explain", trace, "--model", model]
     found = json.loads(run([*command, "--json", "-"]).output)
     if found["verdict"] != "rounding" or found["unchecked_count"]:
         fail(f"{title}: explain says {found['verdict']}, {found['unchecked_count']} records unchecked")
     report.check(title, f"explain says rounding, {found['checked']['records']} records checked")
 
     def produced():
-        (WORK / "run.trace").unlink(missing_ok=True)
-        return run([*produce, WORK / "run.trace"], positions=case.positions)
+        (work("run.trace")).unlink(missing_ok=True)
+        return run([*produce, work("run.trace")], positions=case.positions)
 
     def explained():
         result = run(command)
@@ -103,7 +114,7 @@ def explain(case, title, model, produce, threads, report):
     report.cost(title, "explain", "producing the trace of the known text", threads[-1], runs["explain"], runs["producing"],
                 COST_OF_EXPLAINING if case.explain_has_goal else None)
     if case.compares:
-        command += ["--expected", OTHER]
+        command += ["--expected", other]
     peak = peak_anonymous(command)
     report.bound(title, "explain" + (" --expected" if case.compares else ""), peak, MEMORY)
     report.time(title, "explain", threads[-1], runs["explain"], case.positions, "tokens", peak)

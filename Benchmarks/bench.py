@@ -18,11 +18,11 @@ from measuring import fail, program, usable_processors, work
 from report import Report
 
 FORWARD = [forward_cases.Case("15M", 256, 9, has_goals=True), forward_cases.Case("15M", 16, 9),
-           forward_cases.Case("110M", 16, 5), forward_cases.Case("110M", 1024, 2)]
-TRACES = [trace_cases.Case("15M", 256, 9, compares=False, explain_has_goal=True),
-          trace_cases.Case("110M", 112, 5), trace_cases.Case("110M", 1024, 5)]
+           forward_cases.Case("110M", 16, 5), forward_cases.Case("110M", 1024, 2, one_thread_too=False)]
+TRACES = [trace_cases.Case("15M", 256, 9, 9, compares=False, explain_has_goal=True),
+          trace_cases.Case("110M", 112, 9, 3), trace_cases.Case("110M", 1024, 5, 2)]
 QUICK_FORWARD = [forward_cases.Case("15M", 256, 3, has_goals=True), forward_cases.Case("110M", 16, 3)]
-QUICK_TRACES = [trace_cases.Case("15M", 256, 3, compares=False, explain_has_goal=True), trace_cases.Case("110M", 112, 3)]
+QUICK_TRACES = [trace_cases.Case("15M", 256, 3, 3, compares=False, explain_has_goal=True), trace_cases.Case("110M", 112, 3, 1)]
 
 
 def parse():

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import honest
 from machine import EXACT_OPENMP, FASTEST
-from measuring import (Shape, Worker, fail, interleaved, note, peak_anonymous, program, records_equal, run, work,
-                       write_pages)
+from measuring import Shape, fail, interleaved, note, peak_anonymous, program, records_equal, run, work, write_pages
 from report import Goal
+from worker import Worker
 
 
 class Case(NamedTuple):
@@ -14,6 +14,7 @@ class Case(NamedTuple):
     positions: int
     repeats: int
     has_goals: bool = False
+    one_thread_too: bool = True  # or the most alone, of what can use several
 
     @property
     def title(self):
@@ -29,6 +30,7 @@ GOALS = {  # by what, against what and on how many threads; None: on any number
     ("known text, traced", "JAX", 2): Goal.at_least(1),
 }
 COST_OF_TRACING = Goal.at_most(1.1)
+SET_AGAINST = {"decode": ("-O3", "-Ofast", FASTEST), "known text, traced": ("-O3", "-Ofast", FASTEST, "numpy", "JAX")}
 OURS = {  # what tracedump is given, and whether it traces; decoding makes each token from the last position's logits
     "decode": ("generated", False),
     "decode, traced": ("generated", True),
@@ -72,6 +74,8 @@ def checked(case, command, threads, expected):
 
 
 def measure(case, programs, threads, report):
+    threads = threads if case.one_thread_too else threads[-1:]
+    note(f"{case.title}, {case.repeats} times")
     model, known, options = inputs(case.preset, case.positions)
     expected = {source: work(f"{source}.trace") for source in options}
     exact = programs.get(EXACT_OPENMP) or programs["-O3"]
@@ -81,7 +85,7 @@ def measure(case, programs, threads, report):
 
     commands, workers = {}, {}
     for name, build in programs.items():
-        for count in threads if name == FASTEST else threads[:1]:
+        for count in threads if name == FASTEST else [1]:
             if name != EXACT_OPENMP:
                 commands[name, count] = checked(case, [build, model, *options["known"], "--no-trace"], count, None)
     for what, (source, traces) in OURS.items():
@@ -98,31 +102,32 @@ def measure(case, programs, threads, report):
             commands[name, count] = worker.run
     runs = interleaved(commands, case.repeats)
 
-    report.check(case.title, f"{case.repeats * 2 * len(threads)} traces on {' and '.join(map(str, threads))} threads have "
-                             "the C program's bits")
+    report.check(case.title, f"{case.repeats * 2 * len(threads)} traces on {' and '.join(map(str, threads))} threads "
+                             "have the C program's bits")
     residents = {}
     for (name, count), worker in workers.items():
         answer = worker.ask(f"check {expected['known']}")
-        report.check(case.title, f"{name} on {count} threads: {answer} records within tolerance of the trace"
-                     if answer.startswith("equal") else f"{name} on {count} threads: NOT EQUAL: {answer}")
+        if not answer.startswith("equal"):
+            fail(f"{case.title}: {name} with --threads {count} does not compute the same: {answer}")
+        report.check(case.title, f"{name} with --threads {count}: {answer} records within tolerance of the trace")
         residents[name, count] = float(worker.ask("memory"))
         worker.close()
     tabulate(case, runs, threads, report)
     for (what, count), measured in runs.items():
-        anonymous = peak_anonymous(ours(case, model, options, what, count), count) if what in OURS else None
+        looked_at = what in OURS and OURS[what][1] and count == threads[-1]  # tracing takes the most memory
+        anonymous = peak_anonymous(ours(case, model, options, what, count), count) if looked_at else None
         report.time(case.title, what, count, measured, case.positions, "tokens", anonymous, residents.get((what, count)))
 
 
 def tabulate(case, runs, threads, report):
     """The ratios at equal threads; the builds without OpenMP have one thread and are set against any number."""
-    for what in OURS:
+    for what, opponents in SET_AGAINST.items():
         for count in threads:
-            for name in ("-O3", "-Ofast", FASTEST, "numpy", "JAX"):
+            for name in opponents:
                 baseline = runs.get((name, count)) or (runs.get((name, 1)) if name in ("-O3", "-Ofast") else None)
-                if not baseline or what == "known text" or (what.startswith("decode") and name in ("numpy", "JAX")):
-                    continue
                 goal = GOALS.get((what, name, count)) or GOALS.get((what, name, None)) if case.has_goals else None
-                report.speed(case.title, what, name, count, runs[what, count], baseline, goal)
+                if baseline:
+                    report.speed(case.title, what, name, count, runs[what, count], baseline, goal)
     for what in ("decode", "known text"):
         for count in threads:
             goal = COST_OF_TRACING if case.has_goals and what == "decode" else None

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from forward_cases import inputs
 from machine import FASTEST
-from measuring import Run, Worker, fail, interleaved, note, peak_anonymous, program, run, work, write_pages
+from measuring import Run, fail, interleaved, note, peak_anonymous, program, run, work, write_pages
 from report import Goal
+from worker import Worker
 
 FASTER_THAN_CMP, FASTER_THAN_ALLCLOSE = Goal.at_least(2), Goal.at_least(15)
 COST_OF_EXPLAINING = Goal.at_most(6)
@@ -28,6 +29,7 @@ class Case(NamedTuple):
     preset: str
     positions: int
     repeats: int
+    explain_repeats: int
     compares: bool = True
     explain_has_goal: bool = False
 
@@ -37,6 +39,7 @@ class Case(NamedTuple):
 
 
 def measure(case, programs, threads, report):
+    note(f"traces of {case.title}, {case.repeats} times")
     trace, copy, other = paths()
     model, _, options = inputs(case.preset, case.positions)
     produce = [program("tracedump"), model, *options["known"], "--threads", threads[-1], "-o"]
@@ -110,7 +113,7 @@ def explain(case, title, model, produce, threads, report):
     def explained():
         result = run(command)
         return Run(result.seconds, None, result.resident)
-    runs = interleaved({"producing": produced, "explain": explained}, case.repeats)
+    runs = interleaved({"producing": produced, "explain": explained}, case.explain_repeats)
     report.cost(title, "explain", "producing the trace of the known text", threads[-1], runs["explain"], runs["producing"],
                 COST_OF_EXPLAINING if case.explain_has_goal else None)
     if case.compares:

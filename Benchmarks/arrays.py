@@ -96,7 +96,7 @@ def difference(rows, path):
 def peak_resident():
     """The peak of resident memory in megabytes, the weights and traces that are mapped included."""
     usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return usage / (1e6 if sys.platform == "darwin" else 1e3)
+    return usage / 1e6 * (1 if sys.platform == "darwin" else 1024)
 
 
 def main(kind, *arguments):

@@ -20,12 +20,11 @@ TOKENS_PER_SECOND = re.compile(r"(\d+) positions? at ([\d.]+) tokens/s")
 
 
 class Run(NamedTuple):
-    """One run: seconds of the whole process, those of the forward passes alone where the program tells, the peak of
-    resident memory in megabytes (mapped files included), and what it printed."""
+    """One run: seconds of the whole process, those of the forward passes alone where the program tells, and what it
+    printed."""
 
     seconds: float
     own: Optional[float]
-    resident: float = 0
     output: str = ""
 
 
@@ -121,19 +120,17 @@ def run(command, threads=None, statuses=(0,), positions=None):
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         with on_processors(threads or len(usable_processors())):
             start = time.perf_counter()
-            process = subprocess.Popen(words, stdout=output, stderr=errors)
-            _, status, usage = os.wait4(process.pid, 0)
+            status = subprocess.run(words, stdout=output, stderr=errors).returncode
             seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0), errors.seek(0)
         printed, summary = (file.read().decode(errors="replace") for file in (output, errors))
-    if process.returncode not in statuses:
-        fail(f"status {process.returncode} from {' '.join(words)[:200]}: {summary.strip()[-400:]}")
+    if status not in statuses:
+        fail(f"status {status} from {' '.join(words)[:200]}: {summary.strip()[-400:]}")
     said = TOKENS_PER_SECOND.search(summary)
     if positions is not None and (not said or int(said[1]) != positions):
         fail(f"not {positions} positions from {' '.join(words)[:200]}: {summary.strip()[-400:]}")
     own = int(said[1]) / float(said[2]) if said else None
-    return Run(seconds, own, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3), printed)
+    return Run(seconds, own, printed)
 
 
 def interleaved(commands, repeats):
@@ -155,23 +152,25 @@ def ratios(slower, faster):
     return whole, Spread.of([a.own / b.own for a, b in pairs]) if known else None
 
 
-def peak_anonymous(command, threads=None, statuses=(0, 1)):
-    """The greatest anonymous memory of a command in megabytes, looked at every 2 ms; mapped files do not count, since
-    the kernel drops their pages at will. None where there is no /proc."""
+def peak_memory(command, threads=None, statuses=(0, 1)):
+    """The greatest anonymous and the greatest resident memory of a command in megabytes, looked at every 2 ms. Mapped
+    files count in the second alone, since the kernel drops their pages at will. None, None where there is no /proc."""
     with on_processors(threads or len(usable_processors())):
         process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    peak, done = 0, threading.Event()
+    peaks, done = {"RssAnon": 0, "VmRSS": 0}, threading.Event()
     threading.Thread(target=lambda: (process.wait(), done.set()), daemon=True).start()
     while not done.is_set():
         try:
             with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
-                peak = max([peak] + [int(line.split()[1]) for line in file if line.startswith("RssAnon:")])
+                fields = dict(line.split(":", 1) for line in file)
+            for name in peaks:
+                peaks[name] = max(peaks[name], int(fields.get(name, "0").split()[0]))
         except OSError:
             pass
         time.sleep(0.002)
     if process.returncode not in statuses:
         fail(f"status {process.returncode} from {' '.join(str(word) for word in command)[:200]}")
-    return peak / 1000 if peak else None
+    return tuple(peak * 1024 / 1e6 if peak else None for peak in peaks.values())
 
 
 def write_pages(size):

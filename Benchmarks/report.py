@@ -63,14 +63,12 @@ class Report:
             self.missed.append(f"{case}: {what} against {against}: {shown}, goal {goal.text}")
         row(case, what, against, threads, shown, goal.text if goal else "", holds, own)
 
-    def time(self, case, what, threads, runs, amount, unit, anonymous=None, resident=None):
-        """`amount` of `unit` (tokens, GB) is what one run deals with."""
+    def time(self, case, what, threads, runs, amount, unit, memory=(None, None)):
+        """`amount` of `unit` (tokens, GB) is what one run deals with; `memory`: megabytes, anonymous and resident."""
         seconds = Spread.of([run.seconds for run in runs])
         own = Spread.of([run.own for run in runs]).text if all(run.own for run in runs) else ""
-        resident = resident if resident is not None else max(run.resident for run in runs)
         self.times.append((case, what, threads, seconds.text, own, f"{short(amount / seconds.median)} {unit}/s",
-                           f"{short(seconds.median / amount * 1000)} ms", "" if anonymous is None else short(anonymous),
-                           short(resident) if resident else ""))
+                           f"{short(seconds.median / amount * 1000)} ms", *("" if peak is None else short(peak) for peak in memory)))
 
     def check(self, case, what):
         self.checks.append(f"{case}: {what}")

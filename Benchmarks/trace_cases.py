@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from forward_cases import inputs
 from machine import FASTEST
-from measuring import Run, fail, interleaved, note, peak_anonymous, program, run, work, write_pages
+from measuring import Run, fail, interleaved, note, peak_memory, program, run, work, write_pages
 from report import Goal
 from worker import Worker
 
@@ -92,10 +92,11 @@ def compare(case, title, threads, report):
                          FASTER_THAN_ALLCLOSE if kind == "allclose" else None)
     size = trace.stat().st_size / 1e9
     for what, measured in runs.items():
-        peak = peak_anonymous(comparing()[what]) if what in comparing() else None
+        memory = None, residents.get(what)
         if what in comparing():
-            report.bound(title, what, peak, MEMORY)
-        report.time(title, what, "", measured, size, "GB of each", peak, residents.get(what))
+            memory = peak_memory(comparing()[what])
+            report.bound(title, what, memory[0], MEMORY)
+        report.time(title, what, "", measured, size, "GB of each", memory)
 
 
 def explain(case, title, model, produce, threads, report):
@@ -112,12 +113,12 @@ def explain(case, title, model, produce, threads, report):
 
     def explained():
         result = run(command)
-        return Run(result.seconds, None, result.resident)
+        return Run(result.seconds, None)
     runs = interleaved({"producing": produced, "explain": explained}, case.explain_repeats)
     report.cost(title, "explain", "producing the trace of the known text", threads[-1], runs["explain"], runs["producing"],
                 COST_OF_EXPLAINING if case.explain_has_goal else None)
     if case.compares:
         command += ["--expected", other]
-    peak = peak_anonymous(command)
-    report.bound(title, "explain" + (" --expected" if case.compares else ""), peak, MEMORY)
-    report.time(title, "explain", threads[-1], runs["explain"], case.positions, "tokens", peak)
+    memory = peak_memory(command)
+    report.bound(title, "explain" + (" --expected" if case.compares else ""), memory[0], MEMORY)
+    report.time(title, "explain", threads[-1], runs["explain"], case.positions, "tokens", memory)

@@ -72,6 +72,15 @@ class MeasuringTests(TestCase):
         with self.assertRaisesRegex(SystemExit, "status 3 from .*: oops"):
             measuring.run([self.script("echo oops >&2; exit 3")])
 
+    def test_peak_memory(self):
+        if not pathlib.Path("/proc/self/status").exists():
+            self.skipTest("no /proc")
+        take = "import time; held = bytearray(b'1') * 50_000_000; time.sleep(0.2)"
+        anonymous, resident = measuring.peak_memory([sys.executable, "-c", take])
+        self.assertTrue(50 < anonymous <= resident < 150, (anonymous, resident))
+        with self.assertRaisesRegex(SystemExit, "status 3 from"):
+            measuring.peak_memory([self.script("exit 3")])
+
     def test_threads_are_bound(self):
         script = self.script("echo $OMP_NUM_THREADS $OPENBLAS_NUM_THREADS; nproc")
         before = (dict(os.environ), measuring.usable_processors())
@@ -139,12 +148,13 @@ class CaseTests(TestCase):
 
     def test_a_wrong_bit_ends_the_run(self):
         honest_program = BIN / "llama2-reference"
-        # The last argument is where the trace goes: the run is right but for the last byte of the trace's first record.
+        # The last argument is where the trace goes: one byte in the middle of it becomes another.
         faulty = self.script(f'"{honest_program}" "$@" || exit\nfor last; do :; done\n[ "$last" = --no-trace ] ||\n'
                              'printf "\\001" | dd of="$last" bs=1 seek=$(($(wc -c < "$last") / 2)) conv=notrunc 2>/dev/null')
-        forward_cases.measure(self.case, {"-O3": honest_program}, [1], Report())
-        with self.assertRaisesRegex(SystemExit, "NOT the reference's"):
-            forward_cases.measure(self.case, {"-O3": faulty}, [1], Report())
+        with mock.patch.object(forward_cases, "Worker", lambda *_: mock.Mock(missing="not needed here")):
+            forward_cases.measure(self.case, {"-O3": honest_program}, [1], Report())
+            with self.assertRaisesRegex(SystemExit, "NOT the reference's"):
+                forward_cases.measure(self.case, {"-O3": faulty}, [1], Report())
 
     def test_another_pass_in_numpy_ends_the_run(self):
         with mock.patch.object(Worker, "ask", lambda worker, line: "0.5" if line == "run" else "x.embed, layer None"):

@@ -15,13 +15,14 @@ sys.path.insert(0, str(ROOT / "Benchmarks"))
 import arrays  # noqa: E402
 import bench  # noqa: E402
 import forward_cases  # noqa: E402
-import honest  # noqa: E402
+import honest_numpy  # noqa: E402
 import limits  # noqa: E402
 import machine  # noqa: E402
 import measuring  # noqa: E402
 import trace_cases  # noqa: E402
 from measuring import Run  # noqa: E402
 from report import Goal, Report  # noqa: E402
+from test_honest import OtherEpsilon  # noqa: E402
 from worker import Worker  # noqa: E402
 
 BIN = pathlib.Path(os.environ.get("LLAMA2_BIN", ROOT / "bin"))
@@ -167,6 +168,20 @@ class CaseTests(TestCase):
             path.write_bytes(trace.read_bytes())
         with self.assertRaisesRegex(SystemExit, "the unequal traces are identical"):
             trace_cases.verdicts("case", Report())
+        measuring.run([BIN / "tracedump", model, "--tokens", "1,2,3", "-o", trace_cases.paths()[1]])
+        with self.assertRaisesRegex(SystemExit, "the equal traces are (diverged|incomparable)"):
+            trace_cases.verdicts("case", Report())
+
+    def test_a_fault_that_explain_finds_ends_the_run(self):
+        model, tokens, _ = self.known()
+        trace = trace_cases.paths()[0]
+        case = trace_cases.Case("tiny", 12, 1, 1, compares=False)
+        produce = [BIN / "tracedump", model, "--tokens", ",".join(map(str, tokens)), "-o"]
+        measuring.run([*produce, trace])
+        trace_cases.explain(case, "case", model, produce, [1], Report())
+        honest_numpy.trace(model, trace, tokens, OtherEpsilon)
+        with self.assertRaisesRegex(SystemExit, "explain says fault"):
+            trace_cases.explain(case, "case", model, produce, [1], Report())
 
     def test_arrays_compute_what_the_trace_holds(self):
         model, tokens, trace = self.known()

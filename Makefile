@@ -144,7 +144,8 @@ python-arrays:
 
 # BENCH=--quick takes two minutes. The machine must be idle.
 bench: all python-arrays
-	@if [ -x $(PYTHON) ]; then exec $(PYTHON) Benchmarks/bench.py $(BENCH); else exec python3 Benchmarks/bench.py $(BENCH); fi
+	@if [ -x $(PYTHON) ]; then CC='$(CC)' exec $(PYTHON) Benchmarks/bench.py $(BENCH); \
+	  else CC='$(CC)' exec python3 Benchmarks/bench.py $(BENCH); fi
 
 # HONEST=--quick takes a minute.
 honest: all python-arrays

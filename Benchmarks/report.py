@@ -60,7 +60,8 @@ class Report:
     def _row(self, case, what, against, threads, shown, goal, value, own):
         holds = "" if goal is None else "yes" if goal.holds(value) else "no"
         if holds == "no":
-            self.missed.append(f"{case}: {what} against {against}: {shown}, goal {goal.text}")
+            on = f" on {threads} thread{'s' if threads > 1 else ''}" if threads else ""
+            self.missed.append(f"{case}: {what}, {against}{on}: {shown}, goal {goal.text}")
         row(case, what, against, threads, shown, goal.text if goal else "", holds, own)
 
     def time(self, case, what, threads, runs, amount, unit, memory=(None, None)):

@@ -121,6 +121,8 @@ def measure(case, programs, threads, report):
         elif what == FASTEST and count == threads[-1]:
             memory = peak_memory([programs[what], model, *options["known"], "--no-trace"], count)
         report.time(case.title, what, count, measured, case.positions, "tokens", memory)
+    for path in (*expected.values(), work("run.trace")):
+        path.unlink(missing_ok=True)
 
 
 def tabulate(case, runs, threads, report):

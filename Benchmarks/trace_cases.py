@@ -51,7 +51,7 @@ def measure(case, programs, threads, report):
         run([programs.get(FASTEST) or programs["-Ofast"], model, *options["known"], "-o", other], positions=case.positions)
         compare(case, title, threads, report)
     explain(case, title, model, produce, threads, report)
-    for path in paths():
+    for path in (*paths(), work("run.trace")):
         path.unlink(missing_ok=True)
 
 

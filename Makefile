@@ -28,7 +28,7 @@ help:
 	@echo 'make                  build bin/tracedump, bin/tracediff, bin/llama2-reference, bin/llama2-synthesize'
 	@echo 'make demo             make a model, trace it twice, plant a mistake and find it'
 	@echo 'make test             format, warnings, debug and release tests, C under sanitizers, Python'
-	@echo 'make bench            speed, as ratios measured in one run'
+	@echo 'make bench            speed and memory, as ratios measured in one run (a quarter of an hour on an idle machine)'
 	@echo 'make recall           plant every known mistake and count what tracediff explain finds and names'
 	@echo 'make honest           explain raises no false alarm: traces of every compiler, numpy and JAX (a quarter of an hour)'
 	@echo 'make fuzz             a minute of fuzzing for each reader'
@@ -134,15 +134,21 @@ test-python: all test-programs
 
 # --- speed and fuzzing --------------------------------------------------------------------------------------------
 
-bench: all
-	@python3 Benchmarks/bench.py
-
-# numpy and JAX are added where they can be had; the script says what it leaves out. HONEST=--quick takes a minute.
-honest: all
+# numpy and JAX are added where they can be had; the scripts say what they leave out.
+.PHONY: python-arrays
+python-arrays:
 	@if [ ! -x $(PYTHON) ]; then python3 -m venv $(BUILD)/python >/dev/null 2>&1 || true; fi
 	@for package in numpy jax; do \
 	  if [ -x $(PYTHON) ] && ! $(PYTHON) -c "import $$package" 2>/dev/null; then \
 	    $(PYTHON) -m pip install --quiet --disable-pip-version-check $$package >/dev/null 2>&1 || true; fi; done
+
+# BENCH=--quick takes two minutes. The machine must be idle.
+bench: all python-arrays
+	@if [ -x $(PYTHON) ]; then CC='$(CC)' exec $(PYTHON) Benchmarks/bench.py $(BENCH); \
+	  else CC='$(CC)' exec python3 Benchmarks/bench.py $(BENCH); fi
+
+# HONEST=--quick takes a minute.
+honest: all python-arrays
 	@if [ -x $(PYTHON) ]; then $(PYTHON) Benchmarks/honest.py $(HONEST); else python3 Benchmarks/honest.py $(HONEST); fi
 
 # RECALL=--quick plants one pair per fault instead of three. The exit status is 1 where a fault is missed or misnamed.

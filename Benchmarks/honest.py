@@ -19,6 +19,8 @@ import subprocess
 import sys
 import time
 
+from machine import build
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BIN = ROOT / "bin"
 WORK = ROOT / "build" / "honest"
@@ -150,15 +152,10 @@ def compiled(quick):
             if quick and name not in QUICK_OPTIONS:
                 continue
             program = WORK / f"reference-{compiler}-{place}"
-            sources = sorted(map(str, (ROOT / "reference").glob("*.c")))
-            build = subprocess.run([compiler, "-std=c11", "-w", *options, "-o", str(program), *sources, "-lm"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            if build.returncode:
-                why = (build.stdout.strip().splitlines() or ["no message"])[0]
-            elif subprocess.run([str(program), "--version"], capture_output=True).returncode:
+            sources = sorted((ROOT / "reference").glob("*.c"))
+            why = build(program, sources, options, [compiler])
+            if not why and subprocess.run([str(program), "--version"], capture_output=True).returncode:
                 why = "does not start"
-            else:
-                why = None
             if why:
                 note(f"{compiler} {name}: left out: {why[:100]}")
                 continue

@@ -427,8 +427,9 @@ def trace(checkpoint, path, tokens, variant):
 JAX_TITLES = {"eager": "JAX, operation by operation", "jit": "JAX, compiled as one function"}
 
 
-def jax_trace(checkpoint, path, tokens, mode):
-    """The same through XLA: all positions at once, attention under a causal mask."""
+def jax_pass(model, tokens):
+    """All positions at once, attention under a causal mask. Returns a function of the weights that yields the values of
+    every site, the weights, and the list of (site, layer) that the function fills in the order of its values."""
     import jax
     import jax.numpy as jnp
 
@@ -440,21 +441,20 @@ def jax_trace(checkpoint, path, tokens, mode):
 
         def attention(self, q, k, v):
             count = q.shape[0]
-            s = jnp.einsum("phi,thi->pht", q, k) / np.sqrt(F32(q.shape[-1]))
-            mask = np.tril(np.ones((count, count), dtype=bool))[:, None, :]
+            s = jnp.einsum("phi,thi->hpt", q, k) / np.sqrt(F32(q.shape[-1]))
+            mask = np.tril(np.ones((count, count), dtype=bool))
             a = jax.nn.softmax(jnp.where(mask, s, -jnp.inf), axis=-1)
-            return s, a, jnp.einsum("pht,thi->phi", a, v)
+            return s, a, jnp.einsum("hpt,thi->phi", a, v)
 
         def silu(self, g):
             return jax.nn.silu(g)
 
-    model = port.Model(checkpoint)
-    arrays = {name: value for name, value in vars(model).items() if isinstance(value, np.ndarray) and name[0] != "_"}
+    weights = {name: value for name, value in vars(model).items() if isinstance(value, np.ndarray) and name[0] != "_"}
     keys = []
 
-    def run(arrays):
+    def run(weights):
         m, rows = port.Model.__new__(port.Model), []
-        m.__dict__.update(vars(model), **arrays)
+        m.__dict__.update(vars(model), **weights)
         keys.clear()
 
         def record(site, layer, values):
@@ -464,12 +464,28 @@ def jax_trace(checkpoint, path, tokens, mode):
         forward(m, Xla(), tokens, record)
         return rows
 
-    values = jax.jit(run)(arrays) if mode == "jit" else run({name: jnp.asarray(a) for name, a in arrays.items()})
+    return run, weights, keys
+
+
+def rows_of(site, values):
+    """What a pass of JAX yields for a site as an array whose first axis is the position; attention has the heads first."""
+    values = np.asarray(values)
+    return values.transpose(1, 0, 2) if site.startswith("att.") else values
+
+
+def jax_trace(checkpoint, path, tokens, mode):
+    """The same through XLA."""
+    import jax
+    import jax.numpy as jnp
+
+    model = port.Model(checkpoint)
+    run, weights, keys = jax_pass(model, tokens)
+    values = jax.jit(run)(weights) if mode == "jit" else run({name: jnp.asarray(a) for name, a in weights.items()})
     header = dict(model.header, producer=JAX_TITLES[mode], precision="f32", forced_tokens=1, steps=len(tokens))
     with tracefile.TraceWriter(path, header) as writer:
         for position, token in enumerate(tokens):
             writer.token(position, token)
         for (site, layer), rows in zip(keys, values):
-            for position, row in enumerate(np.asarray(rows)):
+            for position, row in enumerate(rows_of(site, rows)):
                 # Scores and weights are computed for all positions; those behind the mask are no part of the record.
                 writer.record(site, layer, position, row[:, :position + 1] if site.startswith("att.") else row)

@@ -39,7 +39,7 @@ let package = Package(
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
     .target(name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
     .executableTarget(
-      name: "TraceDump", dependencies: ["Model", "PlatformLibc", "ToolSupport", "TraceFormat"],
+      name: "TraceDump", dependencies: ["Model", "PlatformLibc", "ToolSupport", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
     .executableTarget(
       name: "tracediff", dependencies: ["Explanation", "Model", "TraceComparison", "ToolSupport", "TraceFormat"],

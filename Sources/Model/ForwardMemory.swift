@@ -1,14 +1,42 @@
 import PlatformLibc
+import TraceFormat
 
 /// The memory that a forward pass needs, told before it is taken.
 enum ForwardMemory {
-  /// Bytes of the buffers of a `ForwardState` for blocks of one position; nil when the number overflows.
+  /// How many positions go through the model together where their tokens are known.
+  ///
+  /// Blocks of 32 read each weight once for 32 positions, and larger ones are hardly faster. Buffers and the two blocks of a
+  /// trace that exist at a time may take a quarter of the model's own memory, or 64 MB where that is more: a model of very
+  /// long records gets smaller blocks.
+  static func blockSize(_ model: borrowing Checkpoint, capacity: Int, scalarSize: Int, groupSize: Int?) -> Int {
+    let sizes = model.configuration
+    guard let one = byteCount(sizes, capacity: capacity, blockSize: 1, scalarSize: scalarSize, groupSize: groupSize),
+      let two = byteCount(sizes, capacity: capacity, blockSize: 2, scalarSize: scalarSize, groupSize: groupSize)
+    else { return 1 }
+    // In floating point, where nothing overflows.
+    var elements = 0.0
+    for site in Site.all(quantized: groupSize != nil) {
+      let length = sizes.length(of: site, groupSize: groupSize).map(Double.init)
+      let layers = site.scope == .layer ? Double(sizes.layerCount) : 1
+      elements += (length ?? Double(sizes.headCount) * Double(capacity)) * layers
+    }
+    let perPosition = Double(two - one) + 2 * elements * Double(scalarSize)
+    let room = Double(max(64 << 20, model.byteCount / 4))
+    return max(1, Int(min(Double(largestBlock), room / perPosition)))
+  }
+
+  private static let largestBlock = 32
+
+  /// Bytes of the buffers of a `ForwardState`; nil when the number overflows.
   ///
   /// - Parameters:
   ///   - capacity: the most positions.
+  ///   - blockSize: positions of a block.
   ///   - scalarSize: bytes of an element.
   ///   - groupSize: of an int8 run; nil otherwise.
-  static func byteCount(_ sizes: Configuration, capacity: Int, scalarSize: Int, groupSize: Int?) -> Int? {
+  static func byteCount(
+    _ sizes: Configuration, capacity: Int, blockSize: Int, scalarSize: Int, groupSize: Int?
+  ) -> Int? {
     var total = 0
     func add(_ factors: Int...) -> Bool {
       var product = 1
@@ -25,11 +53,11 @@ enum ForwardMemory {
     // whose sizes are below 2^31, so that their sum cannot overflow.
     let vectors = 4 * sizes.dim + 2 * sizes.keyValueDim + 2 * sizes.hiddenDim + sizes.vocabularySize
     guard add(2, sizes.layerCount, capacity, sizes.keyValueDim, scalarSize),
-      add(sizes.headCount, capacity, scalarSize), add(vectors, scalarSize)
+      add(blockSize, sizes.headCount, capacity, scalarSize), add(blockSize, vectors, scalarSize)
     else { return nil }
     guard let groupSize else { return total }
     let activations = sizes.dim + sizes.hiddenDim
-    return add(activations) && add(activations / groupSize, 4) ? total : nil
+    return add(blockSize, activations) && add(blockSize, activations / groupSize, 4) ? total : nil
   }
 
   /// Whether the system would lend that much memory to this process.

@@ -48,7 +48,7 @@ private func dispatch<Observer: ForwardObserver & ~Copyable>(
   _ plan: RunPlan, _ model: borrowing Checkpoint, _ tokenizer: Tokenizer?, _ observer: inout Observer,
   _ print: ([UInt8]) -> Void, _ progress: (Int) -> Void
 ) throws(Observer.Failure) -> RunResult {
-  let team = ThreadTeam(threads: plan.threads)
+  let team = plan.team
   switch (plan.precision, model.isQuantized) {
   case (.float32, false):
     return try run(

@@ -47,14 +47,25 @@ public struct RunPlan: Sendable {
   public let steps: Int
   /// The tokens.
   public let input: Input
-  /// Threads that share a matrix product.
-  public let threads: Int
+  /// Threads that share the work of a site, and the vector unit they use; the bits do not depend on them.
+  package let team: ThreadTeam
+  /// The most positions that go through the model together.
+  let blockSize: Int
 
   /// A plan.
   ///
   /// - Throws: `RunPlanError` when the model cannot run it.
   public init(
     _ model: borrowing Checkpoint, precision: Precision, steps: Int, input: Input, threads: Int = 1
+  ) throws(RunPlanError) {
+    try self.init(model, precision: precision, steps: steps, input: input, team: ThreadTeam(threads: threads))
+  }
+
+  /// A plan for a team of threads.
+  ///
+  /// - Throws: `RunPlanError` when the model cannot run it.
+  package init(
+    _ model: borrowing Checkpoint, precision: Precision, steps: Int, input: Input, team: ThreadTeam
   ) throws(RunPlanError) {
     let sizes = model.configuration
     guard steps <= sizes.sequenceLength else {
@@ -71,28 +82,29 @@ public struct RunPlan: Sendable {
     } else {
       self.steps = steps
     }
-    // The greatest block of memory is refused here, in words, instead of inside the run.
-    let isQuantized = model.isQuantized && precision == .float32
-    let bytes = ForwardMemory.byteCount(
-      sizes, capacity: self.steps, scalarSize: precision == .float32 ? 4 : 8,
-      groupSize: isQuantized ? model.groupSize : nil)
-    guard let bytes, ForwardMemory.isAvailable(bytes) else { throw .outOfMemory(positions: self.steps, needed: bytes) }
     self.input = input
-    self.threads = max(1, threads)
+    self.team = team
+    let scalarSize = precision == .float32 ? 4 : 8
+    let groupSize = precision == .float32 ? model.groupSize : nil
+    let known = Self.knownTokens(of: input, steps: self.steps).count
+    blockSize = min(
+      known,
+      ForwardMemory.blockSize(model, capacity: self.steps, scalarSize: scalarSize, groupSize: groupSize))
+    // The greatest block of memory is refused here, in words, instead of inside the run.
+    let bytes = ForwardMemory.byteCount(
+      sizes, capacity: self.steps, blockSize: blockSize, scalarSize: scalarSize, groupSize: groupSize)
+    guard let bytes, ForwardMemory.isAvailable(bytes) else { throw .outOfMemory(positions: self.steps, needed: bytes) }
   }
 
   /// The tokens that the run has for certain, from position 0: forced ones, or those of the prompt up to the token that ends a
   /// generated run.
-  var knownTokens: [Int] {
-    let tokens = input.tokens.prefix(steps)
-    guard case .prompt = input, let end = tokens.dropFirst().firstIndex(of: Tokenizer.beginning) else {
-      return Array(tokens)
-    }
-    return Array(tokens[..<end])
-  }
+  var knownTokens: ArraySlice<Int> { Self.knownTokens(of: input, steps: steps) }
 
-  /// Positions that go through the model together.
-  var blockSize: Int { 32 }
+  private static func knownTokens(of input: Input, steps: Int) -> ArraySlice<Int> {
+    let tokens = input.tokens.prefix(steps)
+    guard case .prompt = input, let end = tokens.dropFirst().firstIndex(of: Tokenizer.beginning) else { return tokens }
+    return tokens[..<end]
+  }
 
   /// Whether activations of this run are quantized.
   public func isQuantized(_ model: borrowing Checkpoint) -> Bool { model.isQuantized && precision == .float32 }

@@ -13,6 +13,8 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
   private var positions = 0..<0
   /// Per position of the block, each form's place in it; -1 where its record is not wanted.
   private var places: [Int] = []
+  private var records: [(place: Int, position: Int, payloadOffset: Int)] = []
+  private let team: ThreadTeam
   private var isLaidOut = false
 
   /// Every position below is with the system.
@@ -32,6 +34,7 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
     writer = try TraceWriter(path: path, header: header)
     layout = RecordLayout(selection, plan, model: model, tokenizer: tokenizer)
     pieces = tokenizer?.pieces
+    team = plan.team
   }
 
   /// The position's token and records as they will stand in the file.
@@ -61,9 +64,18 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
     try layOut()
     let form = layout.forms[f]
     precondition(form.type == Element.elementType, "a site has one format in all of a run")
+    precondition(
+      rows.allSatisfy { form.payloadLength(position: $0) == values.columns * MemoryLayout<Element>.stride },
+      "a record has the length of its shape")
+    let rowLength = values.columns * MemoryLayout<Element>.stride
+    records.removeAll(keepingCapacity: true)
     for (r, position) in rows.enumerated() {
       let place = places[(position - positions.lowerBound) * layout.forms.count + f]
-      if place >= 0 { block.fill(place, form, position: position, payload: values[row: r].bytes) }
+      if place >= 0 { records.append((place, position, r * rowLength)) }
+    }
+    // To copy and to check a few bytes takes as long as a multiply-add of the kernels.
+    block.fill(records, form, payloads: values.elements.bytes) { [team] count, body in
+      team.share(count, costPerItem: rowLength / 8, body)
     }
   }
 

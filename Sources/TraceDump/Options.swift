@@ -2,6 +2,7 @@ import PlatformLibc
 import Model
 import ToolSupport
 import TraceFormat
+import VectorKernels
 
 /// The options of `tracedump` as they were given.
 struct Options {
@@ -17,6 +18,7 @@ struct Options {
   var filter = RecordFilter()
   var precision = RunPlan.Precision.float32
   var threads = Options.processorCount
+  var vectors = vector_unit_widest()
   var hasNoTrace = false
   var printsTokens = false
   var listsSites = false
@@ -113,6 +115,13 @@ struct Options {
             Option(
               "threads", value: "N", help: "Threads; the bits do not depend on them. Default: the number of processors."
             ) { (options, value) throws(UsageError) in options.threads = try value.integer(in: 1...1024) },
+            Option(
+              "vectors", value: "UNIT",
+              help: """
+                Vector instructions: baseline, avx2 or avx512; the bits do not depend on them. Default: the widest that this \
+                processor has.
+                """
+            ) { (options, value) throws(UsageError) in options.vectors = try vectorUnit(value) },
           ]),
       ],
       details: [
@@ -132,6 +141,13 @@ struct Options {
     let seed = Int64(Int32(bitPattern: isNegative ? 0 &- bits : bits))
     guard seed != 0 else { throw value.invalid("an integer whose low 32 bits are not 0") }
     return seed
+  }
+
+  private static func vectorUnit(_ value: OptionValue) throws(UsageError) -> VectorUnit {
+    let units: [String: VectorUnit] = ["baseline": .baseline, "avx2": .avx2, "avx512": .avx512]
+    guard let unit = units[try value.text()] else { throw value.invalid("baseline, avx2 or avx512") }
+    guard vector_unit_is_available(unit) else { throw value.invalid("a unit that this processor has") }
+    return unit
   }
 
   private static func tokenList(_ value: OptionValue) throws(UsageError) -> [Int] {
@@ -172,7 +188,7 @@ extension Options {
     return Request(
       checkpoint: checkpoint.path, output: hasNoTrace ? nil : output ?? Self.defaultOutput(checkpoint.path),
       tokenizer: tokenizer, input: input, steps: steps, filter: filter, precision: precision, threads: threads,
-      printsTokens: printsTokens)
+      vectors: vectors, printsTokens: printsTokens)
   }
 
   /// The checkpoint's name with `.trace` for `.bin`, in the current folder.

@@ -1,5 +1,6 @@
 import Model
 import TraceFormat
+import VectorKernels
 
 /// A valid request: what is to be run and where its trace goes.
 struct Request {
@@ -20,6 +21,7 @@ struct Request {
   var filter: RecordFilter
   var precision: RunPlan.Precision
   var threads: Int
+  var vectors: VectorUnit
   var printsTokens: Bool
 
   var tokenizerPath: String { tokenizer ?? "tokenizer.bin" }

@@ -32,7 +32,8 @@ struct TraceDump {
       return try Tool.print(input.tokens.map(String.init).joined(separator: " ") + "\n")
     }
     if let path = request.output { try Tool.requireApart(outputs: [path], inputs: request.inputs) }
-    let plan = try RunPlan(model, precision: request.precision, steps: steps, input: input, threads: request.threads)
+    let team = ThreadTeam(threads: request.threads, unit: request.vectors)
+    let plan = try RunPlan(model, precision: request.precision, steps: steps, input: input, team: team)
     let selection = try RecordSelection(request.filter, plan, model: model)
     warnOfStraddlingGroups(model, plan)
     if case .prompt = input, input.tokens.count > plan.steps {

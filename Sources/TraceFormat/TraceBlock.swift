@@ -67,22 +67,42 @@ package struct TraceBlock: ~Copyable {
     tokens.removeAll(keepingCapacity: true)
   }
 
-  /// Puts a record into its place.
+  /// Puts records of one form into their places.
+  ///
+  /// Kernel: threads fill different records, whose places do not overlap.
   ///
   /// - Parameters:
-  ///   - place: what `addRecord` returned for the same form and position.
-  ///   - payload: exactly as many bytes as the form has at this position.
-  package mutating func fill(_ place: Int, _ form: RecordForm, position: Int, payload: RawSpan) {
-    precondition(payload.byteCount == form.payloadLength(position: position), "a record has the length of its shape")
-    var chunk = memory.mutableBytes
-    chunk = chunk._consumingExtracting(place..<(place + form.chunkLength(position: position)))
+  ///   - records: for each, what `addRecord` returned for this form and position, the position, and where its payload begins
+  ///     in `payloads`.
+  ///   - payloads: each as many bytes as the form has at the position.
+  ///   - share: calls its body for parts of 0..<count that together cover it, on as many threads as it likes.
+  package mutating func fill(
+    _ records: [(place: Int, position: Int, payloadOffset: Int)], _ form: RecordForm, payloads: RawSpan,
+    share: (Int, (Range<Int>) -> Void) -> Void
+  ) {
+    unfilled -= records.count
+    var bytes = memory.mutableBytes
+    bytes.withUnsafeMutableBytes { memory in
+      nonisolated(unsafe) let memory = memory
+      share(records.count) { part in
+        for (place, position, payloadOffset) in records[part] {
+          let chunk = UnsafeMutableRawBufferPointer(
+            rebasing: memory[place..<(place + form.chunkLength(position: position))])
+          let end = payloadOffset + form.payloadLength(position: position)
+          var span = chunk.mutableBytes
+          Self.fill(&span, form, position: position, payload: payloads.extracting(payloadOffset..<end))
+        }
+      }
+    }
+  }
+
+  private static func fill(_ chunk: inout MutableRawSpan, _ form: RecordForm, position: Int, payload: RawSpan) {
     chunk.storeBytes(of: form.head(position: position), as: SIMD8<UInt64>.self)
     var checksum = Checksum()
     checksum.update(chunk.bytes.extracting(0..<RecordForm.headLength))
     var body = chunk._mutatingExtracting(RecordForm.headLength...)
     checksum.update(payload, copyingTo: &body)
     chunk.storeBytes(of: checksum.value, toByteOffset: ChunkLayout.checksumField, as: UInt64.self)
-    unfilled -= 1
   }
 
   /// Makes it a block without chunks, which keeps its memory.

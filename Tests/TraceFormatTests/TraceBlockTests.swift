@@ -38,7 +38,7 @@ import TraceFormat
     }
     try block.allocate()
     for (place, form, position) in places.reversed() {
-      block.fill(place, form, position: position, payload: payload(form, position).span.bytes)
+      block.fill([(place, position, 0)], form, payloads: payload(form, position).span.bytes) { $1(0..<$0) }
     }
     try writer.append(&block)
   }

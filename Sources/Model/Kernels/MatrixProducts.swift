@@ -16,7 +16,7 @@ func multiply<Scalar: Real>(
   let kernels = Scalar.vectorProducts
   let (rows, columns) = (weights.rows, weights.columns)
   let isBlock = count >= leastBlock
-  if isBlock { packed.fill(input, columns: 0..<columns, count: count, team) }
+  if isBlock { packed.fill(input, count: count, team) }
   weights.elements.withUnsafeBufferPointer { weights in
     guard let weights = weights.baseAddress else { return }
     output.withUnsafeMutableElements { output in

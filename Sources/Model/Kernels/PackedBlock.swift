@@ -1,49 +1,38 @@
 /// A block's activations with one position to a lane: groups of positions, each columns x lanes. The kernels for blocks
 /// read their inputs so.
-public struct PackedBlock<Scalar: Real> {
-  private var storage: [Scalar]
+public struct PackedBlock<Scalar: Real>: ~Copyable {
+  private let memory: KernelMemory<Scalar>
   private let lanes = Scalar.vectorProducts.lanes
 
   /// Room for blocks of up to `blockSize` positions of up to `columns` elements.
   init(blockSize: Int, columns: Int) {
     let groups = (blockSize + lanes - 1) / lanes
-    storage = Array(repeating: 0, count: groups * lanes * columns)
+    memory = KernelMemory(count: groups * lanes * columns, zero: 0)
   }
 
-  /// Takes columns of the first `count` rows, to the place of part `part` of parts of this size.
+  /// Takes the first `count` rows.
   ///
   /// Kernel: threads write disjoint groups.
-  mutating func fill(_ rows: Matrix<Scalar>, columns: Range<Int>, count: Int, _ team: ThreadTeam) {
+  mutating func fill(_ rows: Matrix<Scalar>, count: Int, _ team: ThreadTeam) {
     let groups = (count + lanes - 1) / lanes
-    let size = columns.count * lanes
-    precondition(groups * size <= storage.count && columns.upperBound <= rows.columns && count <= rows.rows)
-    let kernels = Scalar.vectorProducts
-    storage.withUnsafeMutableBufferPointer { buffer in
-      guard let packed = buffer.baseAddress else { return }
-      rows.withUnsafeElements { x in
-        team.share(groups, costPerItem: size) { part in
-          for group in part {
-            let first = group * lanes
-            kernels.pack(
-              team.unit, packed + group * size, x + first * rows.columns + columns.lowerBound, rows.columns,
-              columns.count, min(lanes, count - first))
-          }
+    let size = rows.columns * lanes
+    precondition(groups * size <= memory.count && count <= rows.rows)
+    let (kernels, lanes, packed) = (Scalar.vectorProducts, lanes, memory.base)
+    rows.withUnsafeElements { x in
+      team.share(groups, costPerItem: size) { part in
+        for group in part {
+          let first = group * lanes
+          kernels.pack(
+            team.unit, packed + group * size, x + first * rows.columns, rows.columns, rows.columns,
+            min(lanes, count - first))
         }
       }
     }
   }
 
   /// Lends the elements to a kernel.
-  func withUnsafeElements(_ body: (UnsafePointer<Scalar>) -> Void) {
-    storage.withUnsafeBufferPointer { buffer in
-      if let base = buffer.baseAddress { body(base) }
-    }
-  }
+  func withUnsafeElements(_ body: (UnsafePointer<Scalar>) -> Void) { body(memory.base) }
 
   /// Lends the elements to a kernel that writes them.
-  mutating func withUnsafeMutableElements(_ body: (UnsafeMutablePointer<Scalar>) -> Void) {
-    storage.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress { body(base) }
-    }
-  }
+  mutating func withUnsafeMutableElements(_ body: (UnsafeMutablePointer<Scalar>) -> Void) { body(memory.base) }
 }

@@ -51,48 +51,37 @@ func multiply(
 }
 
 /// Quantized activations in 16 bits: one position, or a block with one position to a lane, with its scales.
-public struct WidenedBlock {
-  private var values: [Int16]
-  private var scales: [Float]
+public struct WidenedBlock: ~Copyable {
+  private let values: KernelMemory<Int16>
+  private let scales: KernelMemory<Float>
 
   /// Room for blocks of up to `blockSize` positions of up to `columns` elements.
   init(blockSize: Int, columns: Int, groupSize: Int) {
     let (lanes, padding) = (Int(QUANTIZED_LANES), Int(QUANTIZED_PADDING))
     let positions = (blockSize + lanes - 1) / lanes * lanes
     let padded = (groupSize + padding - 1) / padding * padding
-    values = Array(repeating: 0, count: positions * (columns / groupSize) * padded)
-    scales = Array(repeating: 0, count: positions * (columns / groupSize))
+    values = KernelMemory(count: positions * (columns / groupSize) * padded, zero: 0)
+    scales = KernelMemory(count: positions * (columns / groupSize), zero: 0)
   }
 
   /// Takes one position.
   mutating func fill(_ x: Span<Int8>, groupSize: Int) {
-    x.withUnsafeBufferPointer { x in
-      values.withUnsafeMutableBufferPointer { widened in
-        widen_i8(widened.baseAddress, x.baseAddress, x.count, groupSize)
-      }
-    }
+    x.withUnsafeBufferPointer { x in widen_i8(values.base, x.baseAddress, x.count, groupSize) }
   }
 
   /// Takes a block.
   mutating func fill(_ x: Matrix<Int8>, _ xScales: Matrix<Float>, groupSize: Int, count: Int) {
+    let (packed, packedScales) = (values.base, scales.base)
     x.withUnsafeElements { rows in
       xScales.withUnsafeElements { xScales in
-        values.withUnsafeMutableBufferPointer { packed in
-          scales.withUnsafeMutableBufferPointer { packedScales in
-            pack_i8(packed.baseAddress, packedScales.baseAddress, rows, xScales, x.columns, groupSize, count)
-          }
-        }
+        pack_i8(packed, packedScales, rows, xScales, x.columns, groupSize, count)
       }
     }
   }
 
   /// Lends the values and scales to a kernel.
   func withUnsafeElements(_ body: (UnsafePointer<Int16>, UnsafePointer<Float>) -> Void) {
-    values.withUnsafeBufferPointer { values in
-      scales.withUnsafeBufferPointer { scales in
-        if let values = values.baseAddress, let scales = scales.baseAddress { body(values, scales) }
-      }
-    }
+    body(values.base, scales.base)
   }
 }
 

@@ -18,7 +18,7 @@ static inline __attribute__((always_inline)) void NAME(gather)(
 
 static inline __attribute__((always_inline)) void NAME(panel_product)(
     REAL *restrict out, const WEIGHT *restrict w, size_t w_stride, size_t columns, const REAL *restrict x,
-    const WEIGHT *next)
+    struct stream *ahead)
 {
     NAME(panel) sum = {0};
     size_t j = 0;
@@ -28,8 +28,7 @@ static inline __attribute__((always_inline)) void NAME(panel_product)(
         NAME(gather)(&b, w + j + w_stride, w_stride);
         NAME(gather)(&c, w + j + 2 * w_stride, w_stride);
         NAME(gather)(&d, w + j + 3 * w_stride, w_stride);
-        for (size_t line = 0; line < 16 * 4 * sizeof(WEIGHT); line += 64)
-            __builtin_prefetch((const char *)(next + 16 * j) + line);
+        advance(ahead);
 #define LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
 #define HIGH(a, b) __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
 #define LEFT(a, b) __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
@@ -57,12 +56,14 @@ static inline __attribute__((always_inline)) void NAME(panel_product)(
 void NAME(product)(
     REAL *restrict out, const WEIGHT *restrict w, size_t w_stride, size_t rows, size_t columns, const REAL *restrict x)
 {
+    /* Two panels are asked for before the first is computed; then as much as is computed, four columns at a time. */
+    const size_t line = 64 / sizeof(WEIGHT), panel = PANEL * w_stride;
+    struct stream ahead = {(const char *)w, (const char *)(w + rows / PANEL * panel), 2 * panel / line};
+    advance(&ahead);
+    ahead.lines = PANEL * 4 / line;
     size_t i = 0;
-    for (; i + 16 <= rows; i += 16) {
-        /* At the end the panel asks for itself again: a prefetch needs some address, and this one costs nothing. */
-        const WEIGHT *panel = w + i * w_stride, *next = rows - i >= 32 ? panel + 16 * w_stride : panel;
-        NAME(panel_product)(out + i, panel, w_stride, columns, x, next);
-    }
+    for (; i + PANEL <= rows; i += PANEL)
+        NAME(panel_product)(out + i, w + i * w_stride, w_stride, columns, x, &ahead);
     for (; i < rows; i++) {
         REAL sum = 0;
         for (size_t j = 0; j < columns; j++) sum += (REAL)w[i * w_stride + j] * x[j];

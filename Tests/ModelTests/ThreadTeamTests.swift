@@ -12,7 +12,7 @@ import Testing
     for region in 0..<400 {
       let count = region % 97
       let counts = (0..<count).map { _ in Counter() }
-      team.share(count, costPerItem: 1 << 13, multiple: 1 + region % 3) { part in
+      team.share(count, costPerItem: 1 << 15, multiple: 1 + region % 3) { part in
         for item in part { counts[item].value.add(1, ordering: .relaxed) }
       }
       let isOnce = counts.allSatisfy { $0.value.load(ordering: .relaxed) == 1 }
@@ -30,7 +30,7 @@ import Testing
   @Test(arguments: [1, 15, 16, 17, 500], [1, 16])
   func partsAreMultiples(count: Int, multiple: Int) {
     let parts = Mutex<[Range<Int>]>([])
-    ThreadTeam(threads: 4).share(count, costPerItem: 1 << 14, multiple: multiple) { part in
+    ThreadTeam(threads: 4).share(count, costPerItem: 1 << 16, multiple: multiple) { part in
       parts.withLock { $0.append(part) }
     }
     let sorted = parts.withLock { $0.sorted { $0.lowerBound < $1.lowerBound } }

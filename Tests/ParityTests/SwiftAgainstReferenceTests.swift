@@ -84,18 +84,36 @@ import TraceFormat
     #expect(scales == dim / group)
   }
 
-  @Test(arguments: [2, 5])
-  func threadsDoNotChangeABit(threads: Int) throws {
+  /// Blocks of positions and single ones, every number of threads and every vector unit: one trace, the reference's.
+  @Test(arguments: [("0", "f32"), ("2", "f32"), ("0", "f64")], [["--tokens"], ["-n", "45", "-i"]])
+  func threadsAndVectorsDoNotChangeABit(model: (version: String, precision: String), input: [String]) throws {
     let folder = try TemporaryFolder()
     let made = try BuiltProgram.run(
-      "llama2-synthesize", ["15M", "--layers", "1", "-o", "m.bin", "--tokenizer", "none"], cwd: folder.url)
+      "llama2-synthesize", ["15M", "--layers", "2", "--vocab", "400", "--version", model.version, "-o", "m.bin"],
+      cwd: folder.url)
     #expect(made.status == 0)
-    for (name, count) in [("one", 1), ("many", threads)] {
-      let outcome = try BuiltProgram.run(
-        "tracedump", ["m.bin", "--tokens", "1,5,9", "-o", name, "--threads", "\(count)"], cwd: folder.url)
-      #expect(outcome.status == 0)
+    // 41 positions: a block of 32, a part of one; the prompt goes on one by one.
+    let tokens = sampleTokens(count: 41, vocabularySize: 400).map(String.init).joined(separator: ",")
+    let known = input == ["--tokens"] ? tokens : "a prompt of some length, so that it fills a block of positions"
+    let arguments = ["m.bin", "-z", "m.tokenizer.bin", "--precision", model.precision] + input + [known]
+    let reference = try BuiltProgram.run("llama2-reference", arguments + ["-o", "reference"], cwd: folder.url)
+    #expect(reference.status == 0, "\(reference.errors)")
+    let expected = Self.comparable(try folder.read("reference"))
+    var runs = 0
+    for vectors in ["baseline", "avx2", "avx512"] {
+      for threads in [1, 2, 5] {
+        let options = ["--threads", "\(threads)", "--vectors", vectors]
+        let outcome = try BuiltProgram.run("tracedump", arguments + ["-o", "own"] + options, cwd: folder.url)
+        // A processor without the unit says so.
+        if vectors != "baseline", outcome.errors.contains("a unit that this processor has") { continue }
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.standardOutput == reference.standardOutput, "\(options)")
+        let isSame = try Self.comparable(folder.read("own")).elementsEqual(expected)
+        #expect(isSame, "the trace differs with \(options)")
+        runs += 1
+      }
     }
-    #expect(try folder.read("one") == folder.read("many"))
+    #expect(runs >= 3)
   }
 
   @Test func siteTablesAgree() throws {

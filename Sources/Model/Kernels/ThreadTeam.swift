@@ -45,8 +45,9 @@ package final class ThreadTeam: Sendable {
 
   /// More parts than threads, so that a thread that the system takes away holds up little.
   private static let partsPerThread = 4
-  /// Multiply-adds below which a part is not worth handing to another thread (about a microsecond).
-  private static let leastWork = 1 << 13
+  /// Multiply-adds below which a part is not worth handing to another thread: from a microsecond where weights are in a cache
+  /// to five where they come from memory, and then a part needs its time to get a stream of them going.
+  private static let leastWork = 1 << 15
 }
 
 /// What the threads of a team share.

@@ -2,4 +2,6 @@
  *
  * Every kernel exists once per vector unit, from one source, and gives the same bits in each: no contraction into fused
  * multiply-adds, no reassociation. */
+#include "comparison_bytes.h"
+#include "comparison_statistics.h"
 #include "vector_unit.h"

@@ -117,116 +117,148 @@ static void take_non_finite(const bits8 *expected, const bits8 *actual, size_t i
     }
 }
 
-/* The pass with two of its limits known beforehand, so that what they do not need is left out. */
+/* What only the elements that go farthest decide. Lanes are those of a block of eight. */
+typedef struct maxima {
+    long8 beyond, worst_indices;
+    double8 worst_ratios, worst_errors, absolute, relative, scaled, needed_rtol, needed_atol;
+    ubits8 needed_ulps;
+} Maxima;
+
+/* The distances in representable numbers: the place of a number in their order is its magnitude, negated where its sign
+ * is set. */
+#define ULPS(type, unsigned_type, first_bits, second_bits, result)                                        \
+    do {                                                                                                   \
+        const type first_sign = (first_bits) >> 31, second_sign = (second_bits) >> 31;                     \
+        const type first_order = (((first_bits)&INT32_MAX) ^ first_sign) - first_sign;                     \
+        const type second_order = (((second_bits)&INT32_MAX) ^ second_sign) - second_sign;                 \
+        (result) = (unsigned_type)__builtin_elementwise_max(first_order, second_order)                     \
+            - (unsigned_type)__builtin_elementwise_min(first_order, second_order);                         \
+    } while (0)
+
+/* Takes eight elements, all finite. Two of the limits are known beforehand, so that what they do not need is left out. */
+static inline __attribute__((always_inline)) void take_maxima(Maxima *maxima, const bits8 *expected_bits,
+                                                              const bits8 *actual_bits, const long8 *indices,
+                                                              double rms, const ComparisonLimits *limits,
+                                                              const bool has_ulp, const bool is_exact) {
+    const double8 zero = {0}, infinity = ALL(INFINITY), all_rms = ALL(rms);
+    const double rtol = limits->rtol, atol = limits->atol;
+    const ulong8 ulp_limit = (ulong8){0} + limits->ulp;
+    const long8 differ = __builtin_convertvector(*expected_bits != *actual_bits, long8);
+    const double8 expected = __builtin_convertvector((float8)*expected_bits, double8);
+    const double8 actual = __builtin_convertvector((float8)*actual_bits, double8);
+    const double8 error = MAGNITUDE(actual - expected), magnitude = MAGNITUDE(expected);
+    const double8 scale = GREATER(magnitude, all_rms), relative_allowance = rtol * scale;
+    const double8 allowance = atol + relative_allowance;
+    const long8 is_positive = error > zero, exceeds = error > allowance;
+    ubits8 ulps;
+    ULPS(bits8, ubits8, *expected_bits, *actual_bits, ulps);
+    const ulong8 long_ulps = __builtin_convertvector(ulps, ulong8);
+    const long8 is_within_ulp = has_ulp ? (long8)(long_ulps <= ulp_limit) : (long8){0};
+
+    maxima->beyond += is_exact ? differ : differ & exceeds & ~is_within_ulp;
+    double8 ratio = infinity;
+    if (!is_exact) {
+        ratio = CHOOSE(is_positive, CHOOSE(allowance > zero, error / allowance, infinity), zero);
+        if (has_ulp) {
+            const double8 steps = __builtin_convertvector(long_ulps, double8);
+            const double8 limit = __builtin_convertvector(ulp_limit, double8);
+            const double8 other = CHOOSE(steps > zero, CHOOSE(limit > zero, steps / limit, infinity), zero);
+            ratio = CHOOSE(other < ratio, other, ratio);
+        }
+    }
+    const double8 worst_ratios = maxima->worst_ratios, worst_errors = maxima->worst_errors;
+    const long8 is_worse = differ & ((ratio > worst_ratios) | ((ratio == worst_ratios) & (error > worst_errors)));
+    maxima->worst_ratios = CHOOSE(is_worse, ratio, worst_ratios);
+    maxima->worst_errors = CHOOSE(is_worse, error, worst_errors);
+    maxima->worst_indices = (*indices & is_worse) | (maxima->worst_indices & ~is_worse);
+
+    /* 0 / 0 is NaN, which is greater than nothing. */
+    const double8 relative_error = error / magnitude, scaled_error = error / scale;
+    maxima->absolute = GREATER(error, maxima->absolute);
+    maxima->relative = GREATER(relative_error, maxima->relative);
+    maxima->scaled = GREATER(scaled_error, maxima->scaled);
+    const ubits8 exceeding_ulps = ulps & (ubits8)__builtin_convertvector(exceeds, bits8);
+    maxima->needed_ulps = __builtin_elementwise_max(maxima->needed_ulps, exceeding_ulps);
+
+    /* The next number above: an integer more, as the error is positive and finite. */
+    const double8 just_above = (double8)((long8)(error * (1 + 0x1p-50)) + 1);
+    const long8 needs = is_positive & ~is_within_ulp;
+    const double8 own_rtol = CHOOSE(needs, (just_above - atol) / scale, zero);
+    const double8 own_atol = CHOOSE(needs, just_above - relative_allowance, zero);
+    maxima->needed_rtol = GREATER(own_rtol, maxima->needed_rtol);
+    maxima->needed_atol = GREATER(own_atol, maxima->needed_atol);
+}
+
+static void store(const Maxima *maxima, ComparisonPass *pass) {
+    pass->beyond += count_of_lanes(&maxima->beyond);
+    for (int lane = 0; lane < LANES; lane++) {
+        const double ratio = maxima->worst_ratios[lane], error = maxima->worst_errors[lane];
+        const int64_t index = maxima->worst_indices[lane];
+        const bool is_equal = ratio == pass->worst_ratio && error == pass->worst_error;
+        if (ratio > pass->worst_ratio || (ratio == pass->worst_ratio && error > pass->worst_error)
+            || (is_equal && ratio >= 0 && index < pass->worst_index)) {
+            pass->worst_index = index;
+            pass->worst_ratio = ratio;
+            pass->worst_error = error;
+        }
+    }
+    pass->greatest_absolute_error = greatest_lane(&maxima->absolute);
+    pass->greatest_relative_error = greatest_lane(&maxima->relative);
+    pass->greatest_scaled_error = greatest_lane(&maxima->scaled);
+    pass->needed_rtol = greatest_lane(&maxima->needed_rtol);
+    pass->needed_atol = greatest_lane(&maxima->needed_atol);
+    pass->needed_ulp = greatest_unsigned(&maxima->needed_ulps);
+}
+
+#define NO_MAXIMA {.worst_ratios = ALL(-1.0), .worst_errors = ALL(-1.0)}
+#define NO_PASS {.worst_index = -1, .worst_ratio = -1, .worst_error = -1}
+
+/* The pass of payloads of any kind. */
 static inline __attribute__((always_inline)) void measure(const char *expected_payload, const char *actual_payload,
                                                           size_t count, double rms, const ComparisonLimits *limits,
                                                           const bool has_ulp, const bool is_exact,
                                                           ComparisonPass *result) {
-    ComparisonPass pass = {.worst_index = -1, .worst_ratio = -1, .worst_error = -1};
-    const double8 zero = {0}, infinity = ALL(INFINITY), all_rms = ALL(rms);
-    const double rtol = limits->rtol, atol = limits->atol;
-    const ulong8 ulp_limit = (ulong8){0} + limits->ulp;
-    long8 differing = {0}, beyond = {0}, indices = {0, 1, 2, 3, 4, 5, 6, 7}, worst_indices = {0};
-    double8 worst_ratios = ALL(-1.0), worst_errors = ALL(-1.0);
-    double8 absolute = {0}, relative = {0}, scaled = {0}, squares = {0}, needed_rtol = {0}, needed_atol = {0};
-    ubits8 greatest_ulps = {0}, needed_ulps = {0};
-
+    ComparisonPass pass = NO_PASS;
+    Maxima maxima = NO_MAXIMA;
+    long8 differing = {0}, indices = {0, 1, 2, 3, 4, 5, 6, 7};
+    double8 squares = {0};
+    ubits8 greatest_ulps = {0};
     for (size_t index = 0; index < count; index += LANES, indices += LANES) {
         bits8 expected_bits, actual_bits;
         load(&expected_bits, expected_payload, index, count);
         load(&actual_bits, actual_payload, index, count);
-        bits8 first = expected_bits & INT32_MAX, second = actual_bits & INT32_MAX;
-        const bits8 non_finite = __builtin_elementwise_max(first, second) >= INFINITY_BITS;
+        const bits8 magnitude = __builtin_elementwise_max(expected_bits & INT32_MAX, actual_bits & INT32_MAX);
+        const bits8 non_finite = magnitude >= INFINITY_BITS;
         if (any_lane(&non_finite)) {
             take_non_finite(&expected_bits, &actual_bits, index, is_exact, &pass);
             expected_bits &= ~non_finite;
             actual_bits &= ~non_finite;
-            first &= ~non_finite;
-            second &= ~non_finite;
         }
-        const long8 differ = __builtin_convertvector(expected_bits != actual_bits, long8);
-        differing += differ;
-
-        const double8 expected = __builtin_convertvector((float8)expected_bits, double8);
-        const double8 actual = __builtin_convertvector((float8)actual_bits, double8);
-        const double8 error = MAGNITUDE(actual - expected), magnitude = MAGNITUDE(expected);
-        const double8 scale = GREATER(magnitude, all_rms), relative_allowance = rtol * scale;
-        const double8 allowance = atol + relative_allowance;
-        const long8 is_positive = error > zero, exceeds = error > allowance;
-
-        /* The place in the order of representable numbers is the magnitude, negated where the sign is set. */
-        const bits8 expected_sign = expected_bits >> 31, actual_sign = actual_bits >> 31;
-        const bits8 expected_order = (first ^ expected_sign) - expected_sign;
-        const bits8 actual_order = (second ^ actual_sign) - actual_sign;
-        const ubits8 ulps = (ubits8)__builtin_elementwise_max(expected_order, actual_order)
-            - (ubits8)__builtin_elementwise_min(expected_order, actual_order);
-        const ulong8 long_ulps = __builtin_convertvector(ulps, ulong8);
-        const long8 is_within_ulp = has_ulp ? (long8)(long_ulps <= ulp_limit) : (long8){0};
-
-        beyond += is_exact ? differ : differ & exceeds & ~is_within_ulp;
-        double8 ratio = infinity;
-        if (!is_exact) {
-            ratio = CHOOSE(is_positive, CHOOSE(allowance > zero, error / allowance, infinity), zero);
-            if (has_ulp) {
-                const double8 steps = __builtin_convertvector(long_ulps, double8);
-                const double8 limit = __builtin_convertvector(ulp_limit, double8);
-                const double8 other = CHOOSE(steps > zero, CHOOSE(limit > zero, steps / limit, infinity), zero);
-                ratio = CHOOSE(other < ratio, other, ratio);
-            }
-        }
-        const long8 is_worse = differ & ((ratio > worst_ratios) | ((ratio == worst_ratios) & (error > worst_errors)));
-        worst_ratios = CHOOSE(is_worse, ratio, worst_ratios);
-        worst_errors = CHOOSE(is_worse, error, worst_errors);
-        worst_indices = (indices & is_worse) | (worst_indices & ~is_worse);
-
+        differing += __builtin_convertvector(expected_bits != actual_bits, long8);
+        const double8 error = __builtin_convertvector((float8)actual_bits, double8)
+            - __builtin_convertvector((float8)expected_bits, double8);
         squares += error * error;
-        absolute = GREATER(error, absolute);
-        /* 0 / 0 is NaN, which is greater than nothing. */
-        const double8 relative_error = error / magnitude, scaled_error = error / scale;
-        relative = GREATER(relative_error, relative);
-        scaled = GREATER(scaled_error, scaled);
+        ubits8 ulps;
+        ULPS(bits8, ubits8, expected_bits, actual_bits, ulps);
         greatest_ulps = __builtin_elementwise_max(greatest_ulps, ulps);
-        const ubits8 exceeding_ulps = ulps & (ubits8)__builtin_convertvector(exceeds, bits8);
-        needed_ulps = __builtin_elementwise_max(needed_ulps, exceeding_ulps);
-
-        /* The next number above: an integer more, as the error is positive and finite. */
-        const double8 just_above = (double8)((long8)(error * (1 + 0x1p-50)) + 1);
-        const long8 needs = is_positive & ~is_within_ulp;
-        const double8 own_rtol = CHOOSE(needs, (just_above - atol) / scale, zero);
-        const double8 own_atol = CHOOSE(needs, just_above - relative_allowance, zero);
-        needed_rtol = GREATER(own_rtol, needed_rtol);
-        needed_atol = GREATER(own_atol, needed_atol);
+        take_maxima(&maxima, &expected_bits, &actual_bits, &indices, rms, limits, has_ulp, is_exact);
     }
-
     pass.differing += count_of_lanes(&differing);
-    pass.beyond += count_of_lanes(&beyond);
-    for (int lane = 0; lane < LANES; lane++) {
-        const double ratio = worst_ratios[lane], error = worst_errors[lane];
-        const bool is_equal = ratio == pass.worst_ratio && error == pass.worst_error;
-        if (ratio > pass.worst_ratio || (ratio == pass.worst_ratio && error > pass.worst_error)
-            || (is_equal && ratio >= 0 && worst_indices[lane] < pass.worst_index)) {
-            pass.worst_index = worst_indices[lane];
-            pass.worst_ratio = ratio;
-            pass.worst_error = error;
-        }
-    }
-    pass.greatest_absolute_error = greatest_lane(&absolute);
-    pass.greatest_relative_error = greatest_lane(&relative);
-    pass.greatest_scaled_error = greatest_lane(&scaled);
     pass.squares = sum_of_lanes(&squares);
-    pass.needed_rtol = greatest_lane(&needed_rtol);
-    pass.needed_atol = greatest_lane(&needed_atol);
     pass.greatest_ulp_error = greatest_unsigned(&greatest_ulps);
-    pass.needed_ulp = greatest_unsigned(&needed_ulps);
+    store(&maxima, &pass);
     *result = pass;
 }
+
+#include "comparison_quick_template.h"
 
 void JOINED(comparison_measure, SUFFIX)(const char *expected, const char *actual, size_t count, double rms,
                                         const ComparisonLimits *limits, ComparisonPass *result) {
     if (limits->is_exact && limits->has_ulp) measure(expected, actual, count, rms, limits, true, true, result);
     else if (limits->is_exact) measure(expected, actual, count, rms, limits, false, true, result);
     else if (limits->has_ulp) measure(expected, actual, count, rms, limits, true, false, result);
-    else measure(expected, actual, count, rms, limits, false, false, result);
+    else if (!measure_quickly(expected, actual, count, rms, limits, result))
+        measure(expected, actual, count, rms, limits, false, false, result);
 }
 
 static inline float element(const char *payload, size_t index) {

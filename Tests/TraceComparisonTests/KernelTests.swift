@@ -16,9 +16,22 @@ import VectorKernels
     Limits(rtol: 1e-3, atol: 1e-6, ulp: 2, isExact: true),
   ]
 
-  /// Numbers of every kind, the more ordinary ones more often.
-  static func number(_ generator: inout SplitMix, specials: Bool) -> Float {
-    switch Int.random(in: 0..<(specials ? 12 : 7), using: &generator) {
+  /// Which numbers a payload holds.
+  enum Kind: CaseIterable {
+    /// Of ordinary magnitude, which most kernels' time goes into.
+    case ordinary
+    /// Finite.
+    case finite
+    /// NaN and infinities too.
+    case any
+  }
+
+  static func number(_ generator: inout SplitMix, _ kind: Kind) -> Float {
+    if kind == .ordinary {
+      let scale: Float = [1, 1, 1e-3, 1e-6, 0].randomElement(using: &generator) ?? 1
+      return Float.random(in: -2...2, using: &generator) * scale
+    }
+    return switch Int.random(in: 0..<(kind == .any ? 12 : 7), using: &generator) {
     case 0: [0, -0.0].randomElement(using: &generator) ?? 0
     case 1: Float(bitPattern: UInt32.random(in: 1...0x7F_FFFF, using: &generator))  // subnormal
     case 2: Float(bitPattern: UInt32.random(in: 0...0x7F7F_FFFF, using: &generator))  // any magnitude
@@ -31,16 +44,18 @@ import VectorKernels
 
   /// Two payloads of which some elements are equal, near, or of any kind.
   static func payloads(_ generator: inout SplitMix, count: Int) -> (expected: [Float], actual: [Float]) {
-    let specials = Bool.random(using: &generator)
+    let kind = Kind.allCases.randomElement(using: &generator) ?? .any
+    // Errors far below the usual tolerance, about it, and above it.
+    let size: Float = [1e-6, 1e-4, 1e-2].randomElement(using: &generator) ?? 1
     let equalShare = Int.random(in: 0...4, using: &generator)
-    let expected = (0..<count).map { _ in number(&generator, specials: specials) }
+    let expected = (0..<count).map { _ in number(&generator, kind) }
     let actual = expected.map { value in
       if Int.random(in: 0..<4, using: &generator) < equalShare { return value }
       return switch Int.random(in: 0..<6, using: &generator) {
       case 0: value.nextUp
-      case 1: -value
-      case 2: number(&generator, specials: specials)
-      default: value * (1 + Float.random(in: -1e-3...1e-3, using: &generator))
+      case 1 where kind != .ordinary: -value
+      case 2 where kind != .ordinary: number(&generator, kind)
+      default: value * (1 + Float.random(in: -size...size, using: &generator))
       }
     }
     return (expected, actual)
@@ -60,7 +75,7 @@ import VectorKernels
   func statisticsOfFloat32(seed: UInt64) throws {
     var generator = SplitMix(seed: seed)
     for _ in 0..<20 {
-      let count = Int.random(in: 0...100, using: &generator)
+      let count = Int.random(in: 0...(Bool.random(using: &generator) ? 100 : 400), using: &generator)
       let (expected, actual) = Self.payloads(&generator, count: count)
       // Payloads of a trace are aligned; others need not be.
       let shift = Int.random(in: 0...3, using: &generator)
@@ -73,7 +88,9 @@ import VectorKernels
         key: key, elementType: .float32, shape: shape, payload: first.span.bytes.extracting(shift..<first.count))
       let right = RecordView(
         key: key, elementType: .float32, shape: shape, payload: second.span.bytes.extracting(shift..<second.count))
-      let limits = try #require(Self.limits.randomElement(using: &generator))
+      // The usual limits are what a kernel of its own is for.
+      let isUsual = Bool.random(using: &generator)
+      let limits = isUsual ? Self.limits[0] : try #require(Self.limits.randomElement(using: &generator))
       let plain = Self.plain(left, right, limits)
       for unit in Self.units {
         var result = RecordComparison(equalElements: count)

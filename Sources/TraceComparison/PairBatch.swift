@@ -49,7 +49,7 @@ struct PairBatch {
   ///   - runBytes: a run ends when it has this many bytes of one trace,
   ///   - runRecords: or this many records.
   ///   - runCount: a batch is full after this many runs.
-  init(runBytes: Int = 1 << 18, runRecords: Int = 128, runCount: Int = 128) {
+  init(runBytes: Int = 1 << 18, runRecords: Int = 64, runCount: Int = 64) {
     (self.runBytes, self.runRecords, self.runCount) = (runBytes, runRecords, runCount)
   }
 

@@ -59,7 +59,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "TraceComparisonTests",
-      dependencies: ["TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
+      dependencies: ["TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport", "VectorKernels"],
       swiftSettings: settings),
     .testTarget(
       name: "ExplanationTests",

@@ -35,4 +35,30 @@ public struct Comparison: Sendable {
     if run.verdict.headers.conflicts.isEmpty { run.merge(&expected, &actual, eachDivergence) }
     return run.finish(expected, actual)
   }
+
+  /// Compares two trace files record by record: the same verdict as for any other sources, on all processors.
+  ///
+  /// What both files hold in the same bytes is read once and checked once. The memory used grows by 4 bytes per record
+  /// of each file, for their order.
+  ///
+  /// - Parameters:
+  ///   - expected: the reference's trace.
+  ///   - actual: the trace under test.
+  ///   - eachDivergence: called for every record beyond tolerance, in the order of execution.
+  /// - Complexity: O(n) in the bytes of both traces.
+  public func compare(
+    _ expected: borrowing TraceFile, _ actual: borrowing TraceFile, eachDivergence: (Finding) -> Void = { _ in }
+  ) -> Verdict {
+    compareFiles(expected, actual, PairBatch(), eachDivergence)
+  }
+
+  /// The same in batches of another size.
+  func compareFiles(
+    _ expected: borrowing TraceFile, _ actual: borrowing TraceFile, _ batch: consuming PairBatch,
+    _ eachDivergence: (Finding) -> Void
+  ) -> Verdict {
+    var run = ComparisonRun(self, expected, actual)
+    if run.verdict.headers.conflicts.isEmpty { run.mergeFiles(expected, actual, batch, eachDivergence) }
+    return run.finish(expected, actual)
+  }
 }

@@ -5,20 +5,24 @@ struct ComparisonRun {
   let comparison: Comparison
   var verdict: Verdict
   /// All names that either trace holds, those that were not asked for included.
-  private var names: Set<TensorName> = []
+  var names: Set<TensorName> = []
   private let ranges: (expected: RecordedRange, actual: RecordedRange)
   private let isDamaged: (expected: Bool, actual: Bool)
-  private let headSize: Int?
+  let headSize: Int?
   /// The first position that is no longer compared.
-  private let end: Int
-  private var tokenless: Set<Side> = []
+  let end: Int
+  var tokenless: Set<Side> = []
   /// Where in the verdict's lists the unmatched records of a name stand.
   private var groups: [GroupKey: Int] = [:]
-  private var nonFinite = (records: 0, first: RecordKey?.none)
-  private var mixedTypes = (records: 0, first: RecordKey?.none)
+  var nonFinite = (records: 0, first: RecordKey?.none)
+  var mixedTypes = (records: 0, first: RecordKey?.none)
   /// Differing records that pass although zeros in their place would pass too.
-  private var blind = (records: 0, first: RecordKey?.none)
-  private var lastPosition = -1
+  var blind = (records: 0, first: RecordKey?.none)
+  var lastPosition = -1
+  /// Whether a difference in value was found, and not only in dtype.
+  var hasValueDifference = false
+  /// How bad the worst record is.
+  var worst: Badness?
 
   private struct GroupKey: Hashable {
     var side: Side
@@ -89,7 +93,7 @@ struct ComparisonRun {
   }
 
   /// A record without a token is damage; it is said once for each trace, and by the trace itself where it knows.
-  private mutating func takeMissingToken<Source: TensorSource & ~Copyable>(
+  mutating func takeMissingToken<Source: TensorSource & ~Copyable>(
     _ source: borrowing Source, _ side: Side, position: Int
   ) {
     guard tokenless.insert(side).inserted else { return }
@@ -100,7 +104,7 @@ struct ComparisonRun {
     }
   }
 
-  private mutating func takeUnmatched(_ key: RecordKey, of side: Side) {
+  mutating func takeUnmatched(_ key: RecordKey, of side: Side) {
     let (header, lacksByDamage) =
       side == .expected ? (ranges.actual, isDamaged.actual) : (ranges.expected, isDamaged.expected)
     let reason = UnmatchedRecord.Reason(lacking: key, header: header, isDamaged: lacksByDamage)
@@ -117,103 +121,6 @@ struct ComparisonRun {
     case .expected: verdict.unmatchedExpected.append(record)
     case .actual: verdict.unmatchedActual.append(record)
     }
-  }
-
-  /// What comes of looking at one record in both traces.
-  private enum Look {
-    case compared(RecordComparison, TensorShape, expected: ElementType, actual: ElementType, TokenFlip?)
-    case shapes(TensorShape, TensorShape)
-    case unreadable(Side, String)
-  }
-
-  private mutating func compare<Expected: TensorSource & ~Copyable, Actual: TensorSource & ~Copyable>(
-    _ key: RecordKey, _ expected: borrowing Expected, _ actual: borrowing Actual,
-    _ eachDivergence: (Finding) -> Void
-  ) {
-    switch look(key, expected, actual) {
-    case .unreadable(let side, let message):
-      verdict.problems.append(Verdict.Problem(side: side, message: message))
-    case .shapes(let first, let second):
-      verdict.shapeMismatches.append(Verdict.ShapeMismatch(key: key, expected: first, actual: second))
-    case .compared(let result, let shape, let expectedType, let actualType, let flip):
-      let finding = Finding(
-        key: key, shape: shape, expectedType: expectedType, actualType: actualType, comparison: result,
-        token: result.isIdentical ? nil : expected.tokens[key.position] ?? actual.tokens[key.position],
-        headSize: headSize)
-      take(finding)
-      if verdict.tokenFlip == nil { verdict.tokenFlip = flip }
-      if !result.passes { eachDivergence(finding) }
-    }
-  }
-
-  private func look<Expected: TensorSource & ~Copyable, Actual: TensorSource & ~Copyable>(
-    _ key: RecordKey, _ expected: borrowing Expected, _ actual: borrowing Actual
-  ) -> Look {
-    let limits = comparison.tolerance.limits(for: key.name)
-    do throws(TraceError) {
-      let look = try expected.withRecord(key) { first in
-        do throws(TraceError) {
-          let look = try actual.withRecord(key) { second in Self.compare(first, second, limits) }
-          return look ?? .unreadable(.actual, "\(key) cannot be found again")
-        } catch {
-          return Look.unreadable(.actual, "\(key): \(error)")
-        }
-      }
-      return look ?? .unreadable(.expected, "\(key) cannot be found again")
-    } catch {
-      return .unreadable(.expected, "\(key): \(error)")
-    }
-  }
-
-  private static func compare(_ first: RecordView, _ second: RecordView, _ limits: Limits) -> Look {
-    guard let result = RecordComparison(expected: first, actual: second, limits: limits) else {
-      return .shapes(first.shape, second.shape)
-    }
-    let isLogits = first.key.name == .site(.logits)
-    let flip = isLogits && !result.isIdentical ? TokenFlip(first, second) : nil
-    return .compared(result, first.shape, expected: first.elementType, actual: second.elementType, flip)
-  }
-
-  private mutating func take(_ finding: Finding) {
-    let result = finding.comparison
-    verdict.comparedRecords += 1
-    verdict.comparedElements += result.elementCount
-    verdict.travel.add(finding.key, result)
-    lastPosition = max(lastPosition, finding.key.position)
-    if !result.expected.isFinite && !result.actual.isFinite {
-      nonFinite.records += 1
-      nonFinite.first = nonFinite.first ?? finding.key
-    }
-    guard !result.isIdentical else { return }
-    if finding.expectedType != finding.actualType {
-      mixedTypes.records += 1
-      mixedTypes.first = mixedTypes.first ?? finding.key
-    }
-    let rms = result.expected.rms
-    if result.passes, result.differing > 0, rms > 0, result.limits.allowance(expected: rms, rms: rms) >= rms {
-      blind.records += 1
-      blind.first = blind.first ?? finding.key
-    }
-    if result.isEqualInOtherType { verdict.equalInOtherTypeRecords += 1 } else { verdict.differingRecords += 1 }
-    // Where only the dtype differs, a later difference in value is what the reader looks for.
-    if verdict.firstDifference.map({ $0.comparison.differing == 0 && result.differing > 0 }) ?? true {
-      verdict.firstDifference = finding
-    }
-    if !result.passes {
-      verdict.divergentRecords += 1
-      if verdict.firstDivergence == nil { verdict.firstDivergence = finding }
-    }
-    verdict.smallestRtol =
-      if let overall = verdict.smallestRtol, let own = result.smallestRtol { max(overall, own) } else { nil }
-    verdict.smallestUlp =
-      if let overall = verdict.smallestUlp, let own = result.smallestUlp { max(overall, own) } else { nil }
-    if verdict.worst.map({ Self.isWorse(result, than: $0.comparison) }) ?? true { verdict.worst = finding }
-  }
-
-  private static func isWorse(_ result: RecordComparison, than other: RecordComparison) -> Bool {
-    if (result.nonFiniteMismatches > 0) != (other.nonFiniteMismatches > 0) { return result.nonFiniteMismatches > 0 }
-    if result.ratio != other.ratio { return result.ratio > other.ratio }
-    return result.ratio == .infinity && result.greatestScaledError > other.greatestScaledError
   }
 
   /// Adds what can only be said at the end.

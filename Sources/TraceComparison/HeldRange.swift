@@ -10,6 +10,11 @@ public struct HeldRange: Equatable, Sendable {
   /// Of a trace without records.
   public init() {}
 
+  init(layers: ClosedRange<Int>?, positions: ClosedRange<Int>) {
+    self.layers = layers
+    self.positions = positions
+  }
+
   /// Takes in one more record.
   public mutating func add(_ key: RecordKey) {
     if let layer = key.layer { layers = layers?.extended(to: layer) ?? layer...layer }

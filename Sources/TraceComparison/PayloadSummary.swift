@@ -19,13 +19,13 @@ public struct PayloadSummary: Equatable, Sendable {
   /// Whether every element is a number and finite.
   public var isFinite: Bool { nanCount == 0 && infinityCount == 0 }
 
-  private var finiteCount: Int { elementCount - nanCount - infinityCount }
+  var finiteCount: Int { elementCount - nanCount - infinityCount }
 
   /// Summarises a record's payload.
   public init(_ record: RecordView) {
     let payload = record.payload
     switch record.elementType {
-    case .float32: self.init(payload, as: Float.self)
+    case .float32: self.init(float32: payload, unit: .widestAvailable)
     case .float64: self.init(payload, as: Double.self)
     case .float16: self.init(payload, as: HalfElement.self)
     case .bfloat16: self.init(payload, as: BrainElement.self)
@@ -33,16 +33,17 @@ public struct PayloadSummary: Equatable, Sendable {
     }
   }
 
+  /// The plain loop, which is the definition.
   init<Element: PayloadElement>(_ payload: RawSpan, as type: Element.Type) {
     let stride = MemoryLayout<Element>.stride
     elementCount = payload.byteCount / stride
-    var squares = 0.0
+    var squares = LaneSum()
     var greatest = 0.0
     for index in 0..<elementCount {
       let value = payload.unsafeLoadUnaligned(fromUncheckedByteOffset: index &* stride, as: Element.self).real
       if value.isFinite {
         greatest = max(greatest, abs(value))
-        squares += value * value
+        squares.add(value * value, at: index)
       } else if value.isNaN {
         nanCount += 1
       } else {
@@ -52,7 +53,7 @@ public struct PayloadSummary: Equatable, Sendable {
     greatestMagnitude = greatest
     guard finiteCount > 0, greatest > 0 else { return }
     if Self.squaresAreSafe(greatest) {
-      rms = (squares / Double(finiteCount)).squareRoot()
+      rms = (squares.total / Double(finiteCount)).squareRoot()
     } else {
       rms = Self.scaledRMS(payload, as: type, greatest: greatest, finiteCount: finiteCount)
     }
@@ -64,12 +65,12 @@ public struct PayloadSummary: Equatable, Sendable {
   private static func scaledRMS<Element: PayloadElement>(
     _ payload: RawSpan, as type: Element.Type, greatest: Double, finiteCount: Int
   ) -> Double {
-    var squares = 0.0
+    var squares = LaneSum()
     for index in 0..<(payload.byteCount / MemoryLayout<Element>.stride) {
       let offset = index &* MemoryLayout<Element>.stride
       let value = payload.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: Element.self).real / greatest
-      if value.isFinite { squares += value * value }
+      if value.isFinite { squares.add(value * value, at: index) }
     }
-    return greatest * min(1, (squares / Double(finiteCount)).squareRoot())
+    return greatest * min(1, (squares.total / Double(finiteCount)).squareRoot())
   }
 }

@@ -1,7 +1,7 @@
 import TraceFormat
 
 extension RecordComparison {
-  /// Compares element by element. Every pair of formats gets its own specialised loop.
+  /// Compares element by element: the plain loop, which is the definition. Every pair of formats gets its own.
   mutating func compare<Pair: PayloadPair>(_ expectedRecord: RecordView, _ actualRecord: RecordView, _ pair: Pair) {
     expected = PayloadSummary(expectedRecord)
     actual = PayloadSummary(actualRecord)
@@ -29,7 +29,7 @@ extension RecordComparison {
         pass.takeWorst(index, ratio: ratio, error: error)
       }
       let scaled = error / pass.errorScale
-      pass.squares += scaled * scaled
+      pass.squares.add(scaled * scaled, at: index)
       guard error > 0 else { continue }
       pass.greatestAbsoluteError = max(pass.greatestAbsoluteError, error)
       pass.greatestRelativeError = max(pass.greatestRelativeError, error / magnitude)
@@ -65,17 +65,26 @@ extension RecordComparison {
     greatestRelativeError = pass.greatestRelativeError
     greatestUlpError = pass.greatestUlpError
     greatestScaledError = pass.greatestScaledError
+    storeDerived(
+      squares: pass.squares.total, errorScale: pass.errorScale, neededRtol: pass.neededRtol,
+      neededAtol: pass.neededAtol, neededUlp: pass.neededUlp)
+  }
+
+  /// Stores what is computed from the sums and maxima of a pass.
+  mutating func storeDerived(
+    squares: Double, errorScale: Double, neededRtol: Double, neededAtol: Double, neededUlp: UInt64
+  ) {
     let finiteCount = elementCount - nonFiniteMismatches - nanPairs
-    errorRMS = finiteCount > 0 ? pass.errorScale * (pass.squares / Double(finiteCount)).squareRoot() : 0
+    errorRMS = finiteCount > 0 ? errorScale * (squares / Double(finiteCount)).squareRoot() : 0
     let canPass = nonFiniteMismatches == 0
-    smallestRtol = canPass && pass.neededRtol.isFinite ? Self.justAboveUnlessZero(pass.neededRtol) : nil
-    smallestUlp = canPass ? pass.neededUlp : nil
-    smallestAtol = canPass && pass.neededAtol.isFinite ? Self.justAboveUnlessZero(pass.neededAtol) : nil
+    smallestRtol = canPass && neededRtol.isFinite ? Self.justAboveUnlessZero(neededRtol) : nil
+    smallestUlp = canPass ? neededUlp : nil
+    smallestAtol = canPass && neededAtol.isFinite ? Self.justAboveUnlessZero(neededAtol) : nil
   }
 
   private static func justAboveUnlessZero(_ value: Double) -> Double { value > 0 ? justAbove(value) : 0 }
 
-  private func difference(
+  func difference(
     _ index: Int, _ expectedValue: Double, _ actualValue: Double, ratio: Double, ulps: UInt64
   ) -> ElementDifference {
     let isFinite = expectedValue.isFinite && actualValue.isFinite
@@ -104,7 +113,7 @@ extension RecordComparison {
     var greatestRelativeError = 0.0
     var greatestUlpError: UInt64 = 0
     var greatestScaledError = 0.0
-    var squares = 0.0
+    var squares = LaneSum()
     var neededRtol = 0.0
     var neededAtol = 0.0
     var neededUlp: UInt64 = 0

@@ -1,4 +1,5 @@
 import TraceFormat
+import VectorKernels
 
 /// The first position at which greedy decoding would choose another token.
 public struct TokenFlip: Equatable, Sendable {
@@ -24,8 +25,21 @@ public struct TokenFlip: Equatable, Sendable {
   /// As llama2.c chooses: the first maximum, where nothing exceeds NaN and NaN exceeds nothing.
   private static func firstMaximum(_ record: RecordView) -> Int? {
     guard record.elementCount > 0 else { return nil }
+    if record.elementType == .float32 { return firstMaximum(float32: record.payload, unit: .widestAvailable) }
+    return plainFirstMaximum(record)
+  }
+
+  /// The same of float32 elements, of which there is at least one, by a kernel.
+  static func firstMaximum(float32 payload: RawSpan, unit: VectorUnit) -> Int {
+    precondition(payload.byteCount >= MemoryLayout<Float>.size)
+    let count = payload.byteCount / MemoryLayout<Float>.size
+    return payload.withUnsafeBytes { comparison_first_maximum($0.baseAddress, count, unit) }
+  }
+
+  /// The plain loop, which is the definition, for one element or more.
+  static func plainFirstMaximum(_ record: RecordView) -> Int {
     var (best, greatest) = (0, record.element(0))
-    for index in 1..<max(1, record.elementCount) {
+    for index in 1..<record.elementCount {
       let value = record.element(index)
       if value > greatest { (best, greatest) = (index, value) }
     }

@@ -53,6 +53,12 @@ public struct Travel: Equatable, Sendable {
     if key.position == start.position { addToStart(row, start) } else { addToLater(row) }
   }
 
+  /// Whether a record of equal bytes, the next in the order of execution, would change anything.
+  func isShown(equalRecordAt position: Int) -> Bool {
+    // No record is less bad: at a later position it only counts as the position's first.
+    start.map { position == $0.position || position != lastPosition } ?? false
+  }
+
   private mutating func addToStart(_ row: Row, _ start: RecordKey) {
     let isLaterLayer = row.key.layer != nil && row.key.layer != start.layer
     // A later layer is told by its last record, which is x after the layer where that is recorded.

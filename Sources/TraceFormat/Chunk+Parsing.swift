@@ -84,8 +84,8 @@ struct RecordChunk {
 }
 
 private func requireKind(_ file: RawSpan, _ kind: [UInt8], at offset: Int) throws(TraceError) {
-  let found = file.byteArray(offset..<(offset + 4))
-  guard found == kind else {
+  guard file.holds(kind, at: offset) else {
+    let found = file.byteArray(offset..<(offset + 4))
     throw .unexpectedChunk(offset: offset, expected: String(decoding: kind, as: UTF8.self), found: found)
   }
 }

@@ -112,8 +112,30 @@ extension RawSpan {
   }
 
   func requireZero(_ range: Range<Int>, of kind: ChunkKind) throws(TraceError) {
+    guard !isZero(range) else { return }
     for offset in range where unsafeLoad(fromByteOffset: offset, as: UInt8.self) != 0 {
       throw .nonzeroPadding(kind, offset: offset)
     }
+  }
+
+  /// Whether all bytes of a range are zero. Traps outside the span.
+  func isZero(_ range: Range<Int>) -> Bool {
+    var offset = range.lowerBound
+    var found: UInt64 = 0
+    while range.upperBound - offset >= 8 {
+      found |= integer(at: offset, as: UInt64.self)
+      offset += 8
+    }
+    while offset < range.upperBound {
+      found |= UInt64(integer(at: offset, as: UInt8.self))
+      offset += 1
+    }
+    return found == 0
+  }
+
+  /// Whether the bytes from an offset on are these. Traps outside the span.
+  func holds(_ bytes: [UInt8], at offset: Int) -> Bool {
+    for index in bytes.indices where integer(at: offset + index, as: UInt8.self) != bytes[index] { return false }
+    return true
   }
 }

@@ -1,12 +1,13 @@
 /// A trace file, mapped: records are found through the index and used in place.
 ///
-/// Besides mapped pages it holds 32 bytes per record. Where the index is missing or damaged, everything that is complete
-/// can still be read; `problems` says what is not.
+/// Besides mapped pages it holds 4 bytes per record. Where the index is missing or damaged, everything that is complete
+/// can still be read, for 32 bytes per record; `problems` says what is not.
 public struct TraceFile: ~Copyable, TensorSource, Sendable {
   /// What is known of the run.
   public let header: TraceHeader
-  private let file: MappedFile
-  private let index: TraceIndex
+  let file: MappedFile
+  let index: TraceIndex
+  private let nameFields: NameFields
   private var cursor = 0
 
   /// Opens a trace file.
@@ -24,6 +25,7 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
     let headerLength: Int
     (header, headerLength) = try TraceHeader.parse(file.bytes)
     index = TraceIndex(file.bytes, headerLength: headerLength)
+    nameFields = NameFields(index.names)
     self.file = file
   }
 
@@ -37,7 +39,10 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
   public var isComplete: Bool { index.isComplete }
 
   /// Number of records.
-  public var recordCount: Int { index.entries.count }
+  public var recordCount: Int { index.recordCount }
+
+  /// The names of all records, in the order of execution.
+  package var names: [TensorName] { index.names }
 
   /// Bytes that were read in search of good chunks, where the index is missing or damaged.
   package var searchedByteCount: Int { index.searchedByteCount }
@@ -49,7 +54,13 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
   public var path: String { file.path }
 
   /// The key of a record, by its place in the order of execution.
-  public func key(at place: Int) -> RecordKey { index.key(at: place) }
+  public func key(at place: Int) -> RecordKey { index.key(entry(at: place)) }
+
+  /// Where a record stands, by its place in the order of execution.
+  package func entry(at place: Int) -> RecordEntry { index.entry(at: place, in: file.bytes) }
+
+  /// Where the layer of a record stands in the order of execution: before the layers, the layers, after them.
+  package func layerRank(_ entry: RecordEntry) -> Int { index.layerRank(entry) }
 
   /// The key of the next record in the order of execution; nil after the last.
   public mutating func next() -> RecordKey? {
@@ -61,7 +72,7 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
   /// Whether there is a record of a key. It may yet be damaged.
   ///
   /// - Complexity: O(log n).
-  package func contains(_ key: RecordKey) -> Bool { index.place(of: key) != nil }
+  package func contains(_ key: RecordKey) -> Bool { index.place(of: key, in: file.bytes) != nil }
 
   /// Lends a record; any, at any time.
   ///
@@ -69,19 +80,51 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
   public func withRecord<Result>(
     _ key: RecordKey, _ body: (RecordView) -> Result
   ) throws(TraceError) -> Result? {
-    let isCurrent = cursor > 0 && index.key(at: cursor - 1) == key
-    guard let place = isCurrent ? cursor - 1 : index.place(of: key) else { return nil }
-    let entry = index.entries[place]
+    let isCurrent = cursor > 0 && self.key(at: cursor - 1) == key
+    guard let place = isCurrent ? cursor - 1 : index.place(of: key, in: file.bytes) else { return nil }
+    return try withRecord(at: place, body)
+  }
+
+  /// Lends a record, by its place in the order of execution.
+  ///
+  /// - Throws: what is wrong with the record, its checksum included.
+  package func withRecord<Result>(
+    at place: Int, _ body: (RecordView) -> Result
+  ) throws(TraceError) -> Result {
+    let entry = entry(at: place)
+    let key = index.key(entry)
     let bytes = file.bytes
-    let record = try RecordChunk(bytes, at: Int(entry.offset))
-    guard record.key == key, record.extent.chunkLength == Int(entry.chunkLength) else {
+    let (elementType, shape, extent) = try parse(entry, key)
+    try extent.verify(bytes)
+    let payload = bytes.extracting(extent.bodyOffset..<(extent.bodyOffset + extent.bodyLength))
+    return body(RecordView(key: key, elementType: elementType, shape: shape, payload: payload))
+  }
+
+  /// Reads and checks everything of a record but its checksum: at once where its head says what the index says, field by
+  /// field where it does not, to name what is wrong.
+  private func parse(
+    _ entry: RecordEntry, _ key: RecordKey
+  ) throws(TraceError) -> (ElementType, TensorShape, ChunkExtent) {
+    let bytes = file.bytes
+    if let head = nameFields.head(bytes, entry) {
+      let extent = try ChunkExtent(
+        .record, in: bytes, at: entry.offset, headLength: head.length, bodyLength: UInt64(head.bodyLength))
+      return (head.elementType, head.shape, extent)
+    }
+    let record = try RecordChunk(bytes, at: entry.offset)
+    guard record.key == key, record.extent.chunkLength == entry.chunkLength else {
       throw .invalidField(
-        .index, offset: Int(entry.offset), field: "entry", expected: "\(key), \(entry.chunkLength) bytes",
+        .index, offset: entry.offset, field: "entry", expected: "\(key), \(entry.chunkLength) bytes",
         found: "\(record.key), \(record.extent.chunkLength) bytes")
     }
-    try record.extent.verify(bytes)
-    let start = record.extent.bodyOffset
-    let payload = bytes.extracting(start..<(start + record.extent.bodyLength))
-    return body(RecordView(key: key, elementType: record.elementType, shape: record.shape, payload: payload))
+    return (record.elementType, record.shape, record.extent)
   }
+
+  /// Number of a record's elements; nil where its head does not say what the index says.
+  package func elementCount(_ entry: RecordEntry) -> Int? {
+    head(entry).map { $0.bodyLength / $0.elementType.size }
+  }
+
+  /// The head of a record, if it says what the index says of it.
+  func head(_ entry: RecordEntry) -> RecordHead? { nameFields.head(file.bytes, entry) }
 }

@@ -1,34 +1,35 @@
 /// Where everything in a trace file is: its tokens, and its records in the order of execution.
 ///
-/// Holds 32 bytes per record. It is taken from the file's own index, or, where that is missing or damaged, made by
-/// walking through the file chunk by chunk.
+/// It is taken from the file's own index, which is used in place: it costs 4 bytes per record. Where the index is missing
+/// or damaged it is made by walking through the file chunk by chunk, and costs 32 bytes per record.
 struct TraceIndex {
-  private(set) var tokens: [Int: TraceToken] = [:]
-  private(set) var problems: [TraceError] = []
+  var tokens: [Int: TraceToken] = [:]
+  var problems: [TraceError] = []
   /// Whether the file ends with an index and a tail, both undamaged.
   private(set) var isComplete = false
   /// The names of all records, in the order of execution.
-  private var names: [TensorName] = []
-  /// The records in the order of execution, each once.
-  private(set) var entries: [Entry] = []
+  private(set) var names: [TensorName] = []
 
-  private var positionsWithoutToken: Set<Int> = []
+  /// By number of a name: whether its records without a layer come before the layers.
+  private var isBeforeLayers: [Bool] = []
+  /// By number in the file's index: the number of a name.
+  private var nameNumbers: [UInt32] = []
+  /// By place in the order of execution: the number of the record's entry in the file's index, where that is good.
+  private var entryNumbers: [UInt32] = []
+  private var entriesOffset = 0
+  private var entriesEnd = 0
+  private var indexOffset = 0
+  /// By place in the order of execution: the records that were found by walking.
+  private var found: [RecordEntry] = []
+
+  var positionsWithoutToken: Set<Int> = []
+  /// The last position that was seen to have a token.
+  var positionWithToken = -1
 
   /// Bytes whose checksums were computed in search of good chunks.
-  private(set) var searchedByteCount = 0
+  var searchedByteCount = 0
   /// Bytes that may still be spent on chunks that turn out not to be good.
-  private var searchBudget = 0
-  /// How often the search may read what is no good chunk, as a multiple of the file's length.
-  private static let searchEffort = 8
-
-  /// A record's place. `name` counts in `names`, so that entries compare without looking names up.
-  struct Entry {
-    var offset: UInt64
-    var chunkLength: UInt64
-    var name: UInt32
-    var layer: Int32
-    var position: UInt32
-  }
+  var searchBudget = 0
 
   /// Finds what a file holds.
   ///
@@ -39,48 +40,98 @@ struct TraceIndex {
       isComplete = true
     } catch {
       problems.append(error)
-      walk(bytes, headerLength: headerLength)
+      entryNumbers = []
+      var (records, names) = walk(bytes, headerLength: headerLength)
+      let numbers = take(names: names)
+      for place in records.indices { records[place].name = numbers[Int(records[place].name)] }
+      let doubled: [TraceError]
+      (found, doubled) = inOrder(records) { $0 }
+      problems += doubled
     }
-    sortEntries()
   }
 
-  /// The key of a record, by its place in the order of execution.
-  func key(at place: Int) -> RecordKey { key(entries[place]) }
+  /// Number of records.
+  var recordCount: Int { entryNumbers.count + found.count }
 
-  private func key(_ entry: Entry) -> RecordKey {
-    RecordKey(names[Int(entry.name)], layer: entry.layer < 0 ? nil : Int(entry.layer), position: Int(entry.position))
+  /// A record, by its place in the order of execution.
+  func entry(at place: Int, in bytes: RawSpan) -> RecordEntry {
+    found.isEmpty ? entry(number: entryNumbers[place], in: bytes) : found[place]
+  }
+
+  /// A record, by the number of its entry in the file's index, which has been checked.
+  private func entry(number: UInt32, in bytes: RawSpan) -> RecordEntry {
+    let start = entriesOffset + Int(number) * ChunkLayout.indexEntryLength
+    let next = start + ChunkLayout.indexEntryLength
+    let isLast = next == entriesEnd
+    let offset = Int(truncatingIfNeeded: bytes.integer(at: start, as: UInt64.self))
+    let end = isLast ? indexOffset : Int(truncatingIfNeeded: bytes.integer(at: next, as: UInt64.self))
+    let nameAndLayer = bytes.integer(at: start + 8, as: UInt64.self)
+    return RecordEntry(
+      offset: offset, chunkLength: end - offset,
+      name: nameNumbers[Int(UInt32(truncatingIfNeeded: nameAndLayer))],
+      layer: Int32(truncatingIfNeeded: nameAndLayer >> 32), position: bytes.integer(at: start + 16, as: UInt32.self))
+  }
+
+  /// The key of a record.
+  func key(_ entry: RecordEntry) -> RecordKey {
+    RecordKey(
+      names[Int(entry.name)], layer: entry.layer < 0 ? nil : Int(entry.layer), position: Int(entry.position))
+  }
+
+  /// Where the layer of a record stands in the order of execution: before the layers, the layers, after them.
+  func layerRank(_ entry: RecordEntry) -> Int {
+    entry.layer >= 0 ? Int(entry.layer) : isBeforeLayers[Int(entry.name)] ? -1 : Int.max
   }
 
   /// The place of a record in the order of execution; nil when there is none.
-  func place(of key: RecordKey) -> Int? {
-    var (low, high) = (0, entries.count)
+  func place(of key: RecordKey, in bytes: RawSpan) -> Int? {
+    var (low, high) = (0, recordCount)
     while low < high {
       let middle = (low + high) / 2
-      if self.key(at: middle) < key { low = middle + 1 } else { high = middle }
+      if self.key(entry(at: middle, in: bytes)) < key { low = middle + 1 } else { high = middle }
     }
-    return low < entries.count && self.key(at: low) == key ? low : nil
+    return low < recordCount && self.key(entry(at: low, in: bytes)) == key ? low : nil
+  }
+
+  /// Takes all names.
+  ///
+  /// - Returns: for each, its number in the order of execution.
+  private mutating func take(names given: [TensorName]) -> [UInt32] {
+    let sorted = given.indices.sorted { given[$0] < given[$1] }
+    names = sorted.map { given[$0] }
+    isBeforeLayers = names.map { $0.site?.scope == .before }
+    var numbers = [UInt32](repeating: 0, count: given.count)
+    for (number, index) in sorted.enumerated() { numbers[index] = UInt32(number) }
+    return numbers
   }
 
   /// Takes tokens and records from the index.
   private mutating func readIndex(_ bytes: RawSpan, headerLength: Int) throws(TraceError) {
     let index = try IndexChunk(bytes, headerLength: headerLength)
-    var order = NameOrder()
-    let numbers = index.names.map { order.number(of: TensorName($0)) }
-    entries.reserveCapacity(index.entryCount)
-    defer { names = order.names }
+    nameNumbers = take(names: index.names.map { TensorName($0) })
+    guard let entryCount = UInt32(exactly: index.entryCount) else {
+      throw .invalidField(
+        .index, offset: index.extent.offset, field: "number of entries",
+        expected: "at most \(UInt32.max), which is what this reader can hold", found: "\(index.entryCount)")
+    }
+    (entriesOffset, indexOffset) = (index.entriesOffset, index.extent.offset)
+    entriesEnd = entriesOffset + index.entryCount * ChunkLayout.indexEntryLength
+    entryNumbers.reserveCapacity(index.entryCount)
+    var isSorted = true
+    var last: RecordEntry?
 
     var expectedOffset = headerLength
     // Names are numbered in the order in which they first occur, so a new one is always the next.
     var usedNameCount = 0
-    for number in 0..<index.entryCount {
-      let place = index.entriesOffset + number * ChunkLayout.indexEntryLength
+    for number in 0..<entryCount {
+      let place = index.entriesOffset + Int(number) * ChunkLayout.indexEntryLength
       func invalid(_ field: String, _ expected: String, _ found: String) -> TraceError {
         .invalidField(.index, offset: place, field: field, expected: expected, found: found)
       }
       let offset = bytes.integer(at: place, as: UInt64.self)
       let nextPlace = place + ChunkLayout.indexEntryLength
       let end =
-        number + 1 < index.entryCount ? bytes.integer(at: nextPlace, as: UInt64.self) : UInt64(index.extent.offset)
+        number + 1 < entryCount ? bytes.integer(at: nextPlace, as: UInt64.self) : UInt64(index.extent.offset)
       guard offset == UInt64(expectedOffset) else { throw invalid("offset", "\(expectedOffset)", "\(offset)") }
       guard end > offset, end <= UInt64(index.extent.offset), end % UInt64(ChunkLayout.alignment) == 0 else {
         throw invalid("end", "a multiple of 64 above \(offset), up to \(index.extent.offset)", "\(end)")
@@ -94,17 +145,23 @@ struct TraceIndex {
       guard layer == -1 || (layer >= 0 && !isToken) else {
         throw invalid("layer", isToken ? "-1 for a token" : "-1 or more", "\(layer)")
       }
-      try bytes.requireZero((place + 20)..<(place + 24), of: .index)
+      if bytes.integer(at: place + 20, as: UInt32.self) != 0 {
+        try bytes.requireZero((place + 20)..<(place + 24), of: .index)
+      }
       if isToken {
         readToken(bytes, at: Int(offset), chunkLength: Int(end - offset), position: Int(position))
       } else {
-        guard Int(name) < numbers.count else { throw invalid("name", "below \(numbers.count)", "\(name)") }
+        guard Int(name) < index.names.count else { throw invalid("name", "below \(index.names.count)", "\(name)") }
         guard Int(name) <= usedNameCount else {
           throw invalid("name", "at most \(usedNameCount), the next in order of first occurrence", "\(name)")
         }
         usedNameCount = max(usedNameCount, Int(name) + 1)
-        entries.append(
-          Entry(offset: offset, chunkLength: end - offset, name: numbers[Int(name)], layer: layer, position: position))
+        let entry = RecordEntry(
+          offset: Int(offset), chunkLength: Int(end - offset), name: nameNumbers[Int(name)], layer: layer,
+          position: position)
+        isSorted = isSorted && last.map { precedes($0, entry) && !isSameRecord($0, entry) } ?? true
+        last = entry
+        entryNumbers.append(number)
         requireToken(for: Int(position), offset: Int(offset))
       }
     }
@@ -117,165 +174,65 @@ struct TraceIndex {
         .index, offset: index.extent.offset, field: "names", expected: "\(usedNameCount), those of the records",
         found: "\(index.names.count), \(index.names[usedNameCount]) among them")
     }
-  }
-
-  /// Takes one token; a damaged one becomes a problem and leaves its position without a token.
-  private mutating func readToken(_ bytes: RawSpan, at offset: Int, chunkLength: Int, position: Int) {
-    do throws(TraceError) {
-      let chunk = try TokenChunk(bytes, at: offset)
-      try chunk.extent.verify(bytes)
-      guard chunk.position == position, chunk.extent.chunkLength == chunkLength else {
-        throw .invalidField(
-          .index, offset: offset, field: "entry", expected: "the token of position \(chunk.position)",
-          found: "position \(position)")
-      }
-      add(chunk, bytes)
-    } catch { problems.append(error) }
-  }
-
-  private mutating func add(_ chunk: TokenChunk, _ bytes: RawSpan) {
-    if tokens[chunk.position] != nil {
-      problems.append(.tokenRepeated(position: chunk.position, offset: chunk.extent.offset))
-    } else {
-      tokens[chunk.position] = chunk.token(bytes)
+    if !isSorted {
+      let doubled: [TraceError]
+      (entryNumbers, doubled) = inOrder(entryNumbers) { entry(number: $0, in: bytes) }
+      problems += doubled
     }
   }
 
-  private mutating func requireToken(for position: Int, offset: Int) {
-    guard tokens[position] == nil, positionsWithoutToken.insert(position).inserted else { return }
-    problems.append(.tokenMissing(position: position, offset: offset))
-  }
-
-  /// Takes what is complete from a file without a good index, chunk after chunk.
-  ///
-  /// Where no good chunk begins, the next multiple of 64 at which one does is looked for. What only looks like a chunk
-  /// costs its whole length, so the bytes spent on such are limited: a file made to waste time ends the search for long
-  /// chunks early, and damage does not come near the limit.
-  ///
-  /// - Complexity: O(n) in the length of the file.
-  private mutating func walk(_ bytes: RawSpan, headerLength: Int) {
-    entries = []
-    tokens = [:]
-    positionsWithoutToken = []
-    problems.removeAll { if case .tokenMissing = $0 { true } else { false } }
-    let problemsOfTheIndex = problems.count
-    searchBudget = Self.searchEffort * bytes.byteCount
-    var order = NameOrder()
-    var offset = headerLength
-    var damageStart: Int?
-    var index: Range<Int>?
-    func close(_ problems: inout [TraceError], at end: Int) {
-      if let start = damageStart { problems.append(.unreadable(offset: start, byteCount: end - start)) }
-      damageStart = nil
-    }
-    while offset < bytes.byteCount {
-      guard let (kind, length) = readChunk(bytes, at: offset, &order) else {
-        damageStart = damageStart ?? offset
-        offset += ChunkLayout.alignment
-        continue
-      }
-      close(&problems, at: offset)
-      let end = offset + length
-      if kind == .index { index = offset..<end }
-      // Where the tail follows its index the trace is over, whatever comes behind it.
-      if kind == .tail, let index, index.upperBound == offset,
-        bytes.integer(at: offset + 8, as: UInt64.self) == UInt64(index.lowerBound)
-      {
-        // That the index was not found from the end is only what follows from this.
-        problems.removeFirst(end < bytes.byteCount ? problemsOfTheIndex : 0)
-        if end < bytes.byteCount { problems.append(.trailingBytes(offset: end, count: bytes.byteCount - end)) }
-        break
-      }
-      offset = end
-    }
-    // A writer that died inside a chunk leaves a piece of it; that is being cut short, not another damage.
-    let isCutShort = problems.contains { if case .cutShort = $0 { true } else { false } }
-    if !isCutShort { close(&problems, at: bytes.byteCount) }
-    names = order.names
-  }
-
-  /// Takes the chunk at an offset, if a good one begins there.
-  ///
-  /// - Returns: its kind and length; nil when there is no good chunk.
-  private mutating func readChunk(
-    _ bytes: RawSpan, at offset: Int, _ order: inout NameOrder
-  ) -> (kind: ChunkKind, length: Int)? {
-    guard bytes.byteCount - offset >= ChunkLayout.alignment else { return nil }
-    do throws(TraceError) {
-      switch bytes.byteArray(offset..<(offset + 4)) {
-      case ChunkLayout.token:
-        let chunk = try TokenChunk(bytes, at: offset)
-        guard isGood(chunk.extent, bytes) else { return nil }
-        add(chunk, bytes)
-        return (.token, chunk.extent.chunkLength)
-      case ChunkLayout.record:
-        let chunk = try RecordChunk(bytes, at: offset)
-        guard isGood(chunk.extent, bytes) else { return nil }
-        let length = chunk.extent.chunkLength
-        entries.append(
-          Entry(
-            offset: UInt64(offset), chunkLength: UInt64(length), name: order.number(of: chunk.key.name),
-            layer: Int32(chunk.key.layer ?? -1), position: UInt32(chunk.key.position)))
-        requireToken(for: chunk.key.position, offset: offset)
-        return (.record, length)
-      case ChunkLayout.index:
-        let length = bytes.integer(at: offset + ChunkLayout.bodyLengthField, as: UInt64.self)
-        let extent = try ChunkExtent(
-          .index, in: bytes, at: offset, headLength: ChunkLayout.indexHead, bodyLength: length)
-        return isGood(extent, bytes) ? (.index, extent.chunkLength) : nil
-      case ChunkLayout.tail:
-        let extent = try ChunkExtent(
-          .tail, in: bytes, at: offset, headLength: ChunkLayout.tailLength, bodyLength: 0)
-        return isGood(extent, bytes) ? (.tail, extent.chunkLength) : nil
-      default:
-        return nil
-      }
-    } catch { return nil }
-  }
-
-  /// Whether a chunk's checksum is right, as long as finding out is affordable.
-  private mutating func isGood(_ extent: ChunkExtent, _ bytes: RawSpan) -> Bool {
-    guard extent.chunkLength <= searchBudget else { return false }
-    searchedByteCount += extent.chunkLength
-    do throws(TraceError) {
-      try extent.verify(bytes)
-      return true
-    } catch {
-      searchBudget -= extent.chunkLength
-      return false
+  /// Notes a position whose record comes before its token, once.
+  mutating func requireToken(for position: Int, offset: Int) {
+    guard position != positionWithToken else { return }
+    if tokens[position] != nil {
+      positionWithToken = position
+    } else if positionsWithoutToken.insert(position).inserted {
+      problems.append(.tokenMissing(position: position, offset: offset))
     }
   }
 
-  /// Puts the entries into the order of execution, and takes doubled records out.
-  private mutating func sortEntries() {
-    var rank = [UInt32](repeating: 0, count: names.count)
-    let sorted = names.indices.sorted { names[$0] < names[$1] }
-    for (place, number) in sorted.enumerated() { rank[number] = UInt32(place) }
-    names = sorted.map { names[$0] }
-    for index in entries.indices { entries[index].name = rank[Int(entries[index].name)] }
-    let beforeLayers = names.map { $0.site?.scope == .before }
-    func layerRank(_ entry: Entry) -> Int {
-      entry.layer >= 0 ? Int(entry.layer) : beforeLayers[Int(entry.name)] ? -1 : Int.max
-    }
-    func precedes(_ left: Entry, _ right: Entry) -> Bool {
-      if left.position != right.position { return left.position < right.position }
-      let (first, second) = (layerRank(left), layerRank(right))
-      if first != second { return first < second }
-      return left.name != right.name ? left.name < right.name : left.offset < right.offset
-    }
-    let isSorted = zip(entries, entries.dropFirst()).allSatisfy { precedes($0, $1) }
-    if !isSorted { entries.sort(by: precedes) }
+  private func precedes(_ left: RecordEntry, _ right: RecordEntry) -> Bool {
+    if left.position != right.position { return left.position < right.position }
+    let (first, second) = (layerRank(left), layerRank(right))
+    if first != second { return first < second }
+    return left.name != right.name ? left.name < right.name : left.offset < right.offset
+  }
 
+  private func isSameRecord(_ left: RecordEntry, _ right: RecordEntry) -> Bool {
+    left.position == right.position && left.layer == right.layer && left.name == right.name
+  }
+
+  /// Puts records into the order of execution, and takes doubled ones out.
+  private func inOrder<Record>(
+    _ records: consuming [Record], _ entry: (Record) -> RecordEntry
+  ) -> (records: [Record], doubled: [TraceError]) {
+    var doubled: [TraceError] = []
+    records.sort { precedes(entry($0), entry($1)) }
     var kept = 0
-    for index in entries.indices {
-      if kept > 0, key(entries[kept - 1]) == key(entries[index]) {
-        let (first, second) = (entries[kept - 1], entries[index])
-        problems.append(.recordedTwice(key(first), offset: Int(second.offset), other: Int(first.offset)))
+    for index in records.indices {
+      if kept > 0, isSameRecord(entry(records[kept - 1]), entry(records[index])) {
+        let (first, second) = (entry(records[kept - 1]), entry(records[index]))
+        doubled.append(.recordedTwice(key(first), offset: second.offset, other: first.offset))
       } else {
-        entries[kept] = entries[index]
+        records[kept] = records[index]
         kept += 1
       }
     }
-    entries.removeLast(entries.count - kept)
+    records.removeLast(records.count - kept)
+    return (records, doubled)
   }
+}
+
+/// Where a record stands in its file and in the order of execution.
+package struct RecordEntry: Sendable {
+  /// Where its chunk begins.
+  package var offset: Int
+  /// Bytes of its chunk.
+  package var chunkLength: Int
+  /// Number of its name among the trace's names, in the order of execution.
+  package var name: UInt32
+  /// The layer; -1 outside the layers.
+  package var layer: Int32
+  /// The position.
+  package var position: UInt32
 }

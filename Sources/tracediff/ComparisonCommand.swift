@@ -1,3 +1,5 @@
+import Dispatch
+import Synchronization
 import ToolSupport
 import TraceComparison
 import TraceFormat
@@ -27,16 +29,14 @@ enum ComparisonCommand {
         outputs: [jsonPath], inputs: [paths.expected, paths.actual] + (options.oraclePath.map { [$0] } ?? []))
     }
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
-    var problems: [Verdict.Problem] = []
-    var first = open(paths.expected, .expected, &problems)
-    var second = open(paths.actual, .actual, &problems)
-    guard var expected = first.take(), var actual = second.take() else {
-      throw try unreadable(problems, paths, options)
+    var opened = openBoth(paths)
+    guard let expected = opened.expected.take(), let actual = opened.actual.take() else {
+      throw try unreadable(opened.problems, paths, options)
     }
     let comparison = Comparison(
       tolerance: tolerance, filter: options.filter, comparesCommonOnly: options.comparesCommonOnly)
     var divergences = options.listsAll ? [Finding]() : nil
-    let verdict = comparison.compare(&expected, &actual) { finding in
+    let verdict = comparison.compare(expected, actual) { finding in
       if (divergences?.count ?? Int.max) < Listing<Finding>.capacity { divergences?.append(finding) }
     }
     let unused = [
@@ -103,20 +103,35 @@ enum ComparisonCommand {
     if options.listsAll, verdict.divergentRecords > 0 {
       output.line("\nAll records beyond tolerance: \(verdict.divergentRecords)")
       // They are found again in a second pass, so that a list of any length needs no memory.
-      var expected = try openTrace(paths.expected)
-      var actual = try openTrace(paths.actual)
-      _ = comparison.compare(&expected, &actual) { output.line("  " + Report.line($0)) }
+      let expected = try openTrace(paths.expected)
+      let actual = try openTrace(paths.actual)
+      _ = comparison.compare(expected, actual) { output.line("  " + Report.line($0)) }
     }
     try output.finish()
   }
 
-  /// Opens a trace; nil and a problem where it cannot be read at all.
-  private static func open(_ path: String, _ side: Side, _ problems: inout [Verdict.Problem]) -> TraceFile? {
-    do throws(ToolError) {
-      return try openTrace(path)
-    } catch {
-      problems.append(Verdict.Problem(side: side, message: error.description))
-      return nil
+  /// Two traces, each nil where it cannot be read at all, and why not.
+  private struct OpenedTraces: ~Copyable {
+    var expected: TraceFile?
+    var actual: TraceFile?
+    var problems: [Verdict.Problem] = []
+  }
+
+  /// Opens both traces at once: to check the index of a long one takes as long as to compare a part of it.
+  private static func openBoth(_ paths: (expected: String, actual: String)) -> OpenedTraces {
+    let opened = Mutex(OpenedTraces())
+    DispatchQueue.concurrentPerform(iterations: 2) { number in
+      let side: Side = number == 0 ? .expected : .actual
+      do throws(ToolError) {
+        var trace: TraceFile? = try openTrace(side == .expected ? paths.expected : paths.actual)
+        opened.withLock { if side == .expected { $0.expected = trace.take() } else { $0.actual = trace.take() } }
+      } catch {
+        let problem = Verdict.Problem(side: side, message: error.description)
+        opened.withLock { $0.problems.insert(problem, at: side == .expected ? 0 : $0.problems.count) }
+      }
+    }
+    return opened.withLock {
+      OpenedTraces(expected: $0.expected.take(), actual: $0.actual.take(), problems: $0.problems)
     }
   }
 

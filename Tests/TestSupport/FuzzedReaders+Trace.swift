@@ -23,9 +23,9 @@ extension FuzzedReaders {
       let comparison = Comparison(tolerance: tolerance, filter: RecordFilter(), comparesCommonOnly: false)
       let verdict: Verdict
       do throws(TraceError) {
-        var first = try open(bytes)
-        var second = try open(bytes)
-        verdict = comparison.compare(&first, &second)
+        let first = try open(bytes)
+        let second = try open(bytes)
+        verdict = comparison.compare(first, second)
       } catch { return }
       try require(verdict.differingRecords == 0 && verdict.divergentRecords == 0, "a trace agrees with itself")
       try require(verdict.unmatchedExpected.isEmpty && verdict.unmatchedActual.isEmpty, "no record lacks itself")

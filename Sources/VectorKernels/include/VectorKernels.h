@@ -3,6 +3,8 @@
  * Every kernel exists once per vector unit, from one source, and gives the same bits in each: no contraction into fused
  * multiply-adds, no reassociation. */
 #include "checksum.h"
+#include "comparison_bytes.h"
+#include "comparison_statistics.h"
 #include "file_space.h"
 #include "products.h"
 #include "quantized_products.h"

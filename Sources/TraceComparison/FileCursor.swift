@@ -1,0 +1,37 @@
+import TraceFormat
+
+/// The next record of a file that takes part in a comparison.
+struct FileCursor {
+  /// By number of a name in the file: its number among both files' names.
+  private let numbers: [Int]
+  private(set) var place = -1
+  /// Bytes of the record's chunk.
+  private(set) var byteCount = 0
+  /// Where the record stands in the order of execution, to be compared in this order: position, layer, name.
+  private(set) var order = (position: 0, layer: 0, name: 0)
+  private(set) var isAtEnd = false
+  /// The layers of all records, those that take no part included; nil where none has one.
+  private(set) var layers: ClosedRange<Int>?
+
+  init(_ numbers: [Int]) { self.numbers = numbers }
+
+  /// Goes on to the next record that was asked for and lies before a position.
+  mutating func advance(_ file: borrowing TraceFile, before end: Int, _ names: PairedNames, _ filter: RecordFilter) {
+    let count = file.recordCount
+    while place + 1 < count {
+      place += 1
+      let entry = file.entry(at: place)
+      let layer = Int(entry.layer)
+      if layer >= 0, !(layers?.contains(layer) ?? false) { layers = layers?.extended(to: layer) ?? layer...layer }
+      let name = numbers[Int(entry.name)]
+      byteCount = entry.chunkLength
+      order = (Int(entry.position), file.layerRank(entry), name)
+      if order.position < end, names.areWanted[name], filter.wants(layer: layer < 0 ? nil : layer),
+        filter.positions?.contains(order.position) ?? true
+      {
+        return
+      }
+    }
+    isAtEnd = true
+  }
+}

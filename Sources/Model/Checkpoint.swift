@@ -41,6 +41,11 @@ public struct Checkpoint: ~Copyable, Sendable {
   /// - Complexity: reads the file once, at memory speed.
   public func fingerprint() -> UInt64 { Checksum.of(file.bytes) }
 
+  /// The same, read by a team of threads.
+  func fingerprint(_ team: ThreadTeam) -> UInt64 {
+    Checksum.of(file.bytes) { pieces, body in team.share(pieces, costPerItem: 1 << 18, body) }
+  }
+
   /// Length of the file in bytes.
   package var byteCount: Int { file.byteCount }
 

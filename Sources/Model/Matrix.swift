@@ -53,17 +53,16 @@ public struct Matrix<Element: BitwiseCopyable> {
     for index in 0..<span.count { span[index] = value }
   }
 
-  /// Lends the elements of the matrix to a kernel, which writes them from several threads.
+  /// Lends the elements of the matrix to a kernel, which writes them from several threads. An empty matrix lends some address.
   mutating func withUnsafeMutableElements(_ body: (UnsafeMutablePointer<Element>) -> Void) {
-    storage.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress { body(base) }
-    }
+    storage.withUnsafeMutableBufferPointer { body($0.baseAddress ?? Self.nowhere) }
   }
 
   /// Lends the elements of the matrix to a kernel.
   func withUnsafeElements(_ body: (UnsafePointer<Element>) -> Void) {
-    storage.withUnsafeBufferPointer { buffer in
-      if let base = buffer.baseAddress { body(base) }
-    }
+    storage.withUnsafeBufferPointer { body($0.baseAddress ?? UnsafePointer(Self.nowhere)) }
   }
+
+  /// Never read or written.
+  private static var nowhere: UnsafeMutablePointer<Element> { UnsafeMutablePointer(bitPattern: 64).unsafelyUnwrapped }
 }

@@ -41,9 +41,7 @@ public struct QuantizedOperations: Operations {
     _ count: Int
   ) {
     guard let groupSize = model.groupSize else { preconditionFailure("int8 operations need an int8 checkpoint") }
-    for r in 0..<count {
-      var valueRow = values.mutableRow(r)
-      var scaleRow = scales.mutableRow(r)
+    forEachRow(of: &values, and: &scales, count: count, base.team, costPerRow: 8 * x.columns) { valueRow, scaleRow, r in
       quantize(&valueRow, &scaleRow, x.row(r), groupSize: groupSize)
     }
   }

@@ -112,7 +112,7 @@ extension TraceHeader {
   init(producer: String, plan: RunPlan, selection: RecordSelection, model: borrowing Checkpoint) {
     self.init(producer: producer)
     let sizes = model.configuration
-    let fingerprint = String(model.fingerprint(), radix: 16)
+    let fingerprint = String(model.fingerprint(plan.team), radix: 16)
     self[text: .checkpointFingerprint] = String(repeating: "0", count: 16 - fingerprint.count) + fingerprint
     self[integer: .checkpointVersion] = model.version.rawValue
     self[integer: .dim] = sizes.dim

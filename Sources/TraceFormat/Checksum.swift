@@ -1,3 +1,4 @@
+import Synchronization
 package import VectorKernels
 
 /// The checksum of chunks and the fingerprint of checkpoints, as `docs/trace-format.md` defines it.
@@ -29,6 +30,28 @@ public struct Checksum: Sendable {
   public static func of(_ bytes: RawSpan) -> UInt64 {
     var checksum = Checksum()
     checksum.update(bytes)
+    return checksum.value
+  }
+
+  /// The checksum of bytes that several threads read.
+  ///
+  /// - Parameter share: calls its body for parts of 0..<count that together cover it, on as many threads as it likes.
+  package static func of(_ bytes: RawSpan, share: (Int, (Range<Int>) -> Void) -> Void) -> UInt64 {
+    let sum = Atomic<UInt64>(0)
+    let pieceLength = 1 << 20
+    bytes.withUnsafeBytes { buffer in
+      nonisolated(unsafe) let buffer = buffer
+      share((buffer.count + pieceLength - 1) / pieceLength) { pieces in
+        let start = pieces.lowerBound * pieceLength
+        let piece = buffer[start..<min(buffer.count, pieces.upperBound * pieceLength)]
+        let part = checksum_sum(
+          widest, UnsafeRawBufferPointer(rebasing: piece).baseAddress, piece.count, UInt64(start / 8))
+        sum.wrappingAdd(part, ordering: .relaxed)
+      }
+    }
+    var checksum = Checksum()
+    checksum.sum = sum.load(ordering: .relaxed)
+    checksum.byteCount = UInt64(bytes.byteCount)
     return checksum.value
   }
 

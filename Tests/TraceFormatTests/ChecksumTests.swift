@@ -138,4 +138,16 @@ import VectorKernels
     let padded = bytes + [UInt8](repeating: 0, count: 51)
     #expect(checksum.value == Checksum.of(padded.span.bytes))
   }
+
+  /// Threads that read pieces come to the checksum of the whole, whatever the last piece's length.
+  @Test(arguments: [0, 1, 7, 8, 1 << 20, (1 << 20) + 3, 5 << 20, (5 << 20) - 1])
+  func piecesAreTheWhole(count: Int) {
+    let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ $0 >> 8) }
+    for parts in [1, 2, 3] {
+      let found = Checksum.of(bytes.span.bytes) { pieces, body in
+        for part in 0..<parts { body((pieces * part / parts)..<(pieces * (part + 1) / parts)) }
+      }
+      #expect(found == Checksum.of(bytes.span.bytes))
+    }
+  }
 }

@@ -21,6 +21,26 @@ func forEachRow<Element: BitwiseCopyable>(
   }
 }
 
+/// The same for the rows of two matrices.
+func forEachRow<First: BitwiseCopyable, Second: BitwiseCopyable>(
+  of first: inout Matrix<First>, and second: inout Matrix<Second>, count: Int, _ team: ThreadTeam, costPerRow: Int,
+  _ body: (inout MutableSpan<First>, inout MutableSpan<Second>, Int) -> Void
+) {
+  precondition(count <= first.rows && count <= second.rows)
+  let (columns, secondColumns) = (first.columns, second.columns)
+  first.withUnsafeMutableElements { base in
+    second.withUnsafeMutableElements { secondBase in
+      team.share(count, costPerItem: costPerRow) { rows in
+        for row in rows {
+          var slice = MutableSpan<First>(_unsafeStart: base + row * columns, count: columns)
+          var other = MutableSpan<Second>(_unsafeStart: secondBase + row * secondColumns, count: secondColumns)
+          body(&slice, &other, row)
+        }
+      }
+    }
+  }
+}
+
 /// The same for the rows of attention: one call per position and head.
 func forEachHead<Scalar: Real>(
   of att: inout AttentionBuffer<Scalar>, count: Int, _ team: ThreadTeam,

@@ -21,8 +21,12 @@ package func quantize(
   for j in (scales.count * groupSize)..<x.count { values[j] = 0 }
 }
 
+/// Kernel: the nearest integer is the whole part, one further from zero where the rest is a half or more. Both are exact for
+/// quotients of int8's size, to which greater ones are cut.
 private func quantized(_ quotient: Float) -> Int8 {
   if quotient.isNaN { return 0 }
-  let rounded = quotient.rounded(.toNearestOrAwayFromZero)
-  return Int8(max(-128, min(127, rounded)))
+  let cut = max(-128, min(127, quotient))
+  let whole = Int32(cut)
+  let rest = cut - Float(whole)
+  return Int8(truncatingIfNeeded: rest >= 0.5 ? whole + 1 : rest <= -0.5 ? whole - 1 : whole)
 }

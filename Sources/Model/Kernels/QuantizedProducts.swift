@@ -57,20 +57,24 @@ public struct WidenedBlock: ~Copyable {
 
   /// Room for blocks of up to `blockSize` positions of up to `columns` elements.
   init(blockSize: Int, columns: Int, groupSize: Int) {
-    let (lanes, padding) = (Int(QUANTIZED_LANES), Int(QUANTIZED_PADDING))
+    let lanes = Int(QUANTIZED_LANES)
     let positions = (blockSize + lanes - 1) / lanes * lanes
-    let padded = (groupSize + padding - 1) / padding * padding
-    values = KernelMemory(count: positions * (columns / groupSize) * padded, zero: 0)
+    values = KernelMemory(count: positions * widenedCount(columns: columns, groupSize: groupSize), zero: 0)
     scales = KernelMemory(count: positions * (columns / groupSize), zero: 0)
   }
 
   /// Takes one position.
   mutating func fill(_ x: Span<Int8>, groupSize: Int) {
+    precondition(widenedCount(columns: x.count, groupSize: groupSize) <= values.count)
     x.withUnsafeBufferPointer { x in widen_i8(values.base, x.baseAddress, x.count, groupSize) }
   }
 
   /// Takes a block.
   mutating func fill(_ x: Matrix<Int8>, _ xScales: Matrix<Float>, groupSize: Int, count: Int) {
+    let lanes = Int(QUANTIZED_LANES)
+    let positions = (count + lanes - 1) / lanes * lanes
+    precondition(positions * widenedCount(columns: x.columns, groupSize: groupSize) <= values.count)
+    precondition(positions * (x.columns / groupSize) <= scales.count)
     let (packed, packedScales) = (values.base, scales.base)
     x.withUnsafeElements { rows in
       xScales.withUnsafeElements { xScales in
@@ -83,6 +87,12 @@ public struct WidenedBlock: ~Copyable {
   func withUnsafeElements(_ body: (UnsafePointer<Int16>, UnsafePointer<Float>) -> Void) {
     body(values.base, scales.base)
   }
+}
+
+/// Elements of a widened position.
+private func widenedCount(columns: Int, groupSize: Int) -> Int {
+  let padding = Int(QUANTIZED_PADDING)
+  return columns / groupSize * ((groupSize + padding - 1) / padding * padding)
 }
 
 extension QuantizedMatrixView {

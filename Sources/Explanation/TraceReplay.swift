@@ -8,7 +8,7 @@ import TraceFormat
 /// so that its error bound goes on to the next recorded site. Besides mapped files it holds a block's activations and the
 /// cache of keys and values, as the model itself does.
 struct TraceReplay {
-  static let blockSize = Replay.ProductBatch.capacity
+  static let blockSize = 8
 
   let model: ReplayModel
   private let steps: [Step]

@@ -59,16 +59,16 @@ static void UNIT(tile)(const double *weights, const double *magnitudes, ptrdiff_
 }
 
 /* The sum of the groups' sums, and of their magnitudes. */
-static void UNIT(grouped)(const BoundedVectors *vectors, const BoundedPanel *panel, const double *x,
-                          const double *slack, UNIT(block) sums, UNIT(block) bounds)
+static void UNIT(grouped)(const BoundedVectors *vectors, const BoundedPanel *panel, UNIT(block) sums,
+                          UNIT(block) bounds)
 {
     UNIT(block) part, sizes = {{0}};
     memset(sums, 0, sizeof part);
     for (ptrdiff_t start = 0; start < vectors->columns; start += vectors->group) {
         ptrdiff_t rest = vectors->columns - start;
         ptrdiff_t columns = rest < vectors->group ? rest : vectors->group;
-        UNIT(tile)(panel->weights + start * ROWS, panel->magnitudes + start * ROWS, columns, x + start * LANES,
-                   slack + start * LANES, part, bounds);
+        UNIT(tile)(panel->weights + start * ROWS, panel->magnitudes + start * ROWS, columns,
+                   vectors->values + start * LANES, vectors->slacks + start * LANES, part, bounds);
         for (int i = 0; i < ROWS * LANES; i += WIDTH) {
             VECTOR own = UNIT(load)(&part[0][i]);
             UNIT(bits) magnitude = (UNIT(bits))own & INT64_MAX;
@@ -88,21 +88,15 @@ void UNIT(bounded_products)(const BoundedVectors *vectors, const BoundedPanel *p
                             ptrdiff_t stride)
 {
     UNIT(block) sum, bound;
-    for (ptrdiff_t first = 0; first < vectors->count; first += LANES) {
-        const double *x = vectors->values + first * vectors->stride;
-        const double *slack = vectors->slacks + first * vectors->stride;
-        for (int r = 0; r < ROWS; r++) memcpy(bound[r], vectors->floors + first, sizeof bound[r]);
-        if (vectors->group > 0)
-            UNIT(grouped)(vectors, panel, x, slack, sum, bound);
-        else
-            UNIT(tile)(panel->weights, panel->magnitudes, vectors->columns, x, slack, sum, bound);
-        ptrdiff_t lanes = vectors->count - first < LANES ? vectors->count - first : LANES;
-        for (ptrdiff_t lane = 0; lane < lanes; lane++) {
-            for (ptrdiff_t r = 0; r < panel->rows; r++) {
-                values[(first + lane) * stride + r] = sum[r][lane];
-                bounds[(first + lane) * stride + r] =
-                    bound[r][lane] >= vectors->limit ? (double)INFINITY : bound[r][lane];
-            }
+    for (int r = 0; r < ROWS; r++) memcpy(bound[r], vectors->floors, sizeof bound[r]);
+    if (vectors->group > 0)
+        UNIT(grouped)(vectors, panel, sum, bound);
+    else
+        UNIT(tile)(panel->weights, panel->magnitudes, vectors->columns, vectors->values, vectors->slacks, sum, bound);
+    for (ptrdiff_t v = 0; v < vectors->count; v++) {
+        for (ptrdiff_t r = 0; r < panel->rows; r++) {
+            values[v * stride + r] = sum[r][v];
+            bounds[v * stride + r] = bound[r][v] >= vectors->limit ? (double)INFINITY : bound[r][v];
         }
     }
 }

@@ -13,25 +13,29 @@ extension Replay {
     _ query: Estimate, from queryStart: Int, keys: [Estimate], from keyStart: Int, headSize n: Int, divisor: Double
   ) -> Estimate {
     var result = Estimate(zeros: keys.count)
-    let gamma = Rounding.gamma(n + 8)
-    let lost = Rounding.eta * (1 + gamma)
     // Rows are read in place: a copy of a row would count references that all threads share.
     for t in keys.indices {
-      var (sum, products, carried, sizes) = (0.0, 0.0, 0.0, 0.0)
+      var (sum, products, carried, querySizes, keySizes) = (0.0, 0.0, 0.0, 0.0, 0.0)
       for i in 0..<n {
         let (q, k) = (query.values[queryStart + i], keys[t].values[keyStart + i])
         let (qe, ke) = (query.error(queryStart + i), keys[t].error(keyStart + i))
         sum += q * k
         products += (abs(q) + qe) * (abs(k) + ke)
         carried += abs(q) * ke + abs(k) * qe + qe * ke
-        sizes += abs(q) + qe + abs(k) + ke
+        querySizes += abs(q) + qe
+        keySizes += abs(k) + ke
       }
       result.values[t] = sum / divisor
-      result.errors[t] =
-        products < Rounding.greatest
-        ? (gamma * products + carried) / divisor + lost * (2 * Double(n) + 2 + 2 * sizes) : .infinity
+      result.errors[t] = scoreBound(n, products, carried, sizes: querySizes + keySizes, divisor: divisor)
     }
     return result
+  }
+
+  /// The bound of a score of n terms: of sum abs(q) abs(k), what the inputs carry, and sum abs(q) + sum abs(k).
+  static func scoreBound(_ n: Int, _ products: Double, _ carried: Double, sizes: Double, divisor: Double) -> Double {
+    let gamma = Rounding.gamma(n + 8)
+    guard products < Rounding.greatest else { return .infinity }
+    return (gamma * products + carried) / divisor + Rounding.eta * (1 + gamma) * (2 * Double(n) + 2 + 2 * sizes)
   }
 
   /// Softmax of one head: a[t] = exp(s[t]) / sum of exp(s). Shape: m, not empty.
@@ -100,23 +104,28 @@ extension Replay {
   ) -> Estimate {
     let m = rows.count
     var result = Estimate(zeros: n)
-    let gamma = Rounding.gamma(m + 2)
-    let lost = Rounding.eta * (1 + gamma)
+    var (products, valueSizes, weightSizes) = (result.errors, result.errors, 0.0)
     for t in 0..<m {
       let (a, ae) = (weights.values[weightStart + t], weights.error(weightStart + t))
+      weightSizes += abs(a) + ae
       for i in 0..<n {
         let (v, ve) = (rows[t].values[start + i], rows[t].error(start + i))
         result.values[i] += a * v
-        let product = (abs(a) + ae) * (abs(v) + ve)
-        // The carried error is the product of the magnitudes less that of the values alone.
-        let carried = abs(a) * ve + abs(v) * ae + ae * ve
-        result.errors[i] += gamma * product + carried + lost * (2 + abs(v) + ve + abs(a) + ae)
+        products[i] += (abs(a) + ae) * (abs(v) + ve)
+        result.errors[i] += abs(a) * ve + abs(v) * ae + ae * ve
+        valueSizes[i] += abs(v) + ve
       }
     }
     for i in 0..<n {
-      result.errors[i] += lost
-      if result.errors[i] >= gamma * Rounding.greatest { result.errors[i] = .infinity }
+      result.errors[i] += weightedSumBound(terms: m, products[i], sizes: valueSizes[i] + weightSizes)
+      if result.errors[i] >= Rounding.gamma(m + 2) * Rounding.greatest { result.errors[i] = .infinity }
     }
     return result
+  }
+
+  /// What a weighted sum of m terms may lose by rounding: of sum a abs(v), and of sum abs(v) + sum abs(a).
+  static func weightedSumBound(terms m: Int, _ products: Double, sizes: Double) -> Double {
+    let gamma = Rounding.gamma(m + 2)
+    return gamma * products + Rounding.eta * (1 + gamma) * (2 * Double(m) + 1 + sizes)
   }
 }

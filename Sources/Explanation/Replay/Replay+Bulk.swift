@@ -1,7 +1,7 @@
 import VectorKernels
 
 extension Replay {
-  /// Products of packed vectors with all rows of a matrix, on all processors: of each row what `product` defines, bit for bit.
+  /// Products of vectors with all rows of a matrix, on all processors: of each row what `product` defines, bit for bit.
   ///
   /// Kernel: threads write to rows of their own of one output, which the language cannot check.
   ///
@@ -9,31 +9,27 @@ extension Replay {
   ///   - unit: the vector unit; tests take each.
   ///   - parts: into how many parts the rows are split; tests take several.
   static func products(
-    _ vectors: PackedVectors, _ weights: WeightSource, into outputs: inout EstimateRows,
+    _ vectors: [Estimate], _ weights: WeightSource, _ rule: ProductBound, into outputs: inout EstimateRows,
     unit: VectorUnit = vector_unit_widest(), parts: Int? = nil
   ) {
     let rows = weights.rows
     outputs.reshape(count: vectors.count, columns: rows)
+    guard !vectors.isEmpty, rows > 0 else { return }
+    let packs = PackedVectors.all(vectors, rule)
     let panels = (rows + Panel.rows - 1) / Panel.rows
     let work = rows * weights.columns * (vectors.count + 4)
     let parts = max(1, min(panels, parts ?? min(32, work >> 16)))
     outputs.withUnsafeElements { values, bounds in
       nonisolated(unsafe) let (values, bounds) = (values, bounds)
-      vectors.withVectors { vectors in
-        nonisolated(unsafe) let vectors = vectors
-        concurrently(parts) { part in
-          var panel = Panel(columns: weights.columns)
-          for number in (panels * part / parts)..<(panels * (part + 1) / parts) {
-            let start = number * Panel.rows
-            let own = start..<min(start + Panel.rows, rows)
-            panel.take(weights, rows: own, unit: unit)
-            panel.withPanel(rows: own.count) { panel in
-              withUnsafePointer(to: vectors) { vectors in
-                withUnsafePointer(to: panel) { panel in
-                  bounded_products(unit, vectors, panel, values + start, bounds + start, rows)
-                }
-              }
-            }
+      concurrently(parts) { part in
+        var panel = Panel(columns: weights.columns)
+        for number in (panels * part / parts)..<(panels * (part + 1) / parts) {
+          let start = number * Panel.rows
+          let own = start..<min(start + Panel.rows, rows)
+          panel.take(weights, rows: own, unit: unit)
+          for (number, pack) in packs.enumerated() {
+            let place = start + number * PackedVectors.lanes * rows
+            pack.multiply(panel, rows: own.count, unit: unit, values + place, bounds + place, stride: rows)
           }
         }
       }

@@ -4,14 +4,19 @@ extension Replay {
     let columns: Int
     /// Of a product of quantized vectors, taken group by group; nil for float sums.
     let groupSize: Int?
-    private let roundings: Int
+    /// Relative error of the sum.
+    let gamma: Double
+    /// What a product or a sum that is flushed to zero may lose, with the roundings after it.
+    private let lost: Double
+    /// Relative error of the replay's own sum of dequantized terms.
+    private let replay: Double
 
     /// Of a float sum of n terms: gamma_{n+1} sum abs(w) abs(x) + (1 + gamma_{n+1}) eta (2n + sum abs(w) + sum abs(x)), and
     /// abs(w) times what x carries. Without bound where sum abs(w) abs(x) leaves the range of float32.
     ///
     /// - Parameter roundings: what each term was rounded before its product, as a dequantized weight is.
     init(columns: Int, roundings: Int = 0) {
-      (self.columns, self.roundings, groupSize) = (columns, roundings, nil)
+      self.init(columns: columns, groupSize: nil, gamma: Rounding.gamma(columns + 1 + roundings))
     }
 
     /// Of a sum over G groups of quantized vectors, given dequantized, for matrices whose rows are filled as `runq` reads
@@ -21,22 +26,21 @@ extension Replay {
     /// the dequantized terms is not, needs a bound of its own: (n + 2) 2^-53 sum abs(w) abs(x). Underflow, where n of the
     /// values count: (1 + gamma_{G+3}) eta (3G + 127 sum abs(w) + 127 sum abs(x) + 127^2 n).
     init(columns: Int, groupSize: Int) {
-      (self.columns, roundings, self.groupSize) = (columns, 0, groupSize)
+      self.init(columns: columns, groupSize: groupSize, gamma: Rounding.gamma(columns / groupSize + 3))
     }
 
-    var gamma: Double { Rounding.gamma(groupSize.map { columns / $0 + 3 } ?? columns + 1 + roundings) }
+    private init(columns: Int, groupSize: Int?, gamma: Double) {
+      (self.columns, self.groupSize, self.gamma) = (columns, groupSize, gamma)
+      lost = Rounding.eta * (1 + gamma)
+      replay = Rounding.replay(columns)
+    }
 
-    private var lost: Double { Rounding.eta * (1 + gamma) }
-
-    /// What a weight's magnitude contributes to the bound, for every element of x.
-    func slacks(_ x: Estimate) -> [Double] {
-      let (gamma, lost, own) = (gamma, lost, Rounding.replay(columns))
-      return x.values.indices.map { j in
-        let (value, error) = (x.values[j], x.error(j))
-        return groupSize == nil
-          ? gamma * (abs(value) + error) + error + lost
-          : error * (1 + gamma) + 127 * lost + own * (abs(value) + error)
-      }
+    /// What a weight's magnitude contributes to the bound, for one element of x.
+    @inline(__always)
+    func slack(_ value: Double, _ error: Double) -> Double {
+      groupSize == nil
+        ? gamma * (abs(value) + error) + error + lost
+        : error * (1 + gamma) + 127 * lost + replay * (abs(value) + error)
     }
 
     /// The part of the bound that is the same for every row.
@@ -55,14 +59,13 @@ extension Replay {
 
   /// The product of one row of a matrix with a vector, and its bound: the definition of what `products` computes in bulk.
   static func product(_ x: Estimate, _ row: [Double], _ rule: ProductBound) -> (value: Double, bound: Double) {
-    let slacks = rule.slacks(x)
     var (value, bound, sizes) = (0.0, rule.floor(x), 0.0)
     let size = rule.groupSize ?? max(rule.columns, 1)
     for start in stride(from: 0, to: rule.columns, by: size) {
       var sum = 0.0
       for j in start..<min(start + size, rule.columns) {
         sum += x.values[j] * row[j]
-        bound += slacks[j] * abs(row[j])
+        bound += rule.slack(x.values[j], x.error(j)) * abs(row[j])
       }
       value += sum
       sizes += abs(sum)
@@ -83,9 +86,8 @@ extension Replay {
     let rule =
       groupSize.map { ProductBound(columns: columns, groupSize: $0) }
       ?? ProductBound(columns: columns, roundings: roundings)
-    let packed = PackedVectors(vectors.compactMap { $0 }, rule)
     var outputs = EstimateRows()
-    products(packed, weights, into: &outputs)
+    products(vectors.compactMap { $0 }, weights, rule, into: &outputs)
     var next = 0
     return vectors.map { vector in
       guard vector != nil else { return nil }

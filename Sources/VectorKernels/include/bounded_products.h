@@ -7,19 +7,18 @@
 #include <stddef.h>
 
 enum {
-    BOUNDED_PRODUCTS_LANES = 8, /* vectors of one pack, one per lane */
+    BOUNDED_PRODUCTS_LANES = 8, /* vectors of one call, one per lane */
     BOUNDED_PRODUCTS_ROWS = 12, /* rows of one panel */
 };
 
-/* Vectors, eight by eight, and what does not depend on the matrix. Element j of vector v is at
- * [(v / 8 * stride + j) * 8 + v % 8]; lanes without a vector hold zeros. */
+/* Up to eight vectors, one per lane: element j of vector v is at [j * 8 + v]; lanes without a vector hold zeros. And what
+ * their bounds need beside the matrix. */
 typedef struct bounded_vectors {
     const double *values;
     const double *slacks; /* what a weight's magnitude contributes to the bound */
-    const double *floors; /* [v]: the part of the bound that is the same for every row */
+    const double *floors; /* [8]: the part of the bound that is the same for every row */
     ptrdiff_t count;      /* number of vectors */
-    ptrdiff_t stride;     /* columns of a pack */
-    ptrdiff_t columns;    /* how many of them are multiplied */
+    ptrdiff_t columns;    /* elements of each that are multiplied */
     ptrdiff_t group;      /* columns of a quantization group; 0 where the sum has no groups */
     double gamma;         /* factor of the groups' magnitudes */
     double limit;         /* bounds from here on are infinite */

@@ -123,27 +123,19 @@ package struct Explainer {
     let (key, judgement) = (finding.key, finding.judgement)
     guard let site = key.name.site else { return }
     if let context { expected?.take(key, context.actual, context.expected, isFaulty: !judgement.isRounding) }
-    var summary = result.sites[site] ?? Explanation.SiteSummary()
-    summary.records += 1
-    summary.elements += judgement.count - judgement.unbounded
     if judgement.unbounded > 0 {
       takeUnchecked(
         key, "computed from what leaves the range of float32 or is not a number, where honest results differ",
         elements: judgement.unbounded)
     }
-    if judgement.isRounding {
-      if summary.worst.map({ judgement.ratio > $0.judgement.ratio }) ?? true { summary.worst = finding }
-      let place = Explanation.SiteSummary.limits.firstIndex { judgement.ratio <= $0 } ?? 4
-      summary.distribution[place] += 1
-    } else if let context {
-      if investigations[site] == nil {
-        investigations[site] = Investigation(context, finding)
-        through[site] = unrecordedInputs(context)
-      } else {
-        investigations[site]?.take(context, finding)
-      }
+    result.sites[site, default: Explanation.SiteSummary()].take(finding)
+    guard !judgement.isRounding, let context else { return }
+    if investigations[site] == nil {
+      investigations[site] = Investigation(context, finding)
+      through[site] = unrecordedInputs(context)
+    } else {
+      investigations[site]?.take(context, finding)
     }
-    result.sites[site] = summary
   }
 
   private mutating func takeForeignNames() {

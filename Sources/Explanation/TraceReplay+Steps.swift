@@ -2,23 +2,13 @@ import Model
 import TraceFormat
 
 extension TraceReplay {
-  /// What an operation reads at one position.
-  struct Inputs: Sendable {
-    var values: [Estimate] = []
-    /// The cache that it reads up to its position; nil where it reads none.
-    var cache: Step?
-    /// Why something is absent; nil where nothing is.
-    var missing: String?
-    /// Whether all of it is known without error.
-    var isExact = true
-  }
-
   /// Replays a step at every position of a block and judges its records, on all processors where there is enough to do.
   ///
   /// - Parameter outputs: memory for the results.
-  func rows(_ step: Step, _ positions: Range<Int>, _ outputs: inout EstimateRows) -> [Row] {
+  func rows(_ step: Step, _ positions: Range<Int>, _ outputs: inout Replay.AttentionSums) -> [Row] {
     let operation = step.site.operation(quantized: model.isQuantized)
-    let inputs = positions.map { self.inputs(step, operation, $0, positions) }
+    let sources = Sources(step, operation, self)
+    let inputs = positions.map { sources.inputs($0, place: $0 - positions.lowerBound, model) }
     switch operation.kind {
     case .product:
       if let weight = operation.weight { return products(step, weight, positions, inputs, &outputs) }
@@ -49,7 +39,7 @@ extension TraceReplay {
   }
 
   private func products(
-    _ step: Step, _ weight: WeightName, _ positions: Range<Int>, _ inputs: [Inputs], _ outputs: inout EstimateRows
+    _ step: Step, _ weight: WeightName, _ positions: Range<Int>, _ inputs: [Inputs], _ outputs: inout Replay.AttentionSums
   ) -> [Row] {
     let matrix = model.matrix(weight, layer: model.weightLayer(step.layer))
     let places = inputs.indices.filter { inputs[$0].missing == nil }
@@ -59,10 +49,10 @@ extension TraceReplay {
     let rule =
       model.productGroupSize.map { Replay.ProductBound(columns: matrix.columns, groupSize: $0) }
       ?? Replay.ProductBound(columns: matrix.columns)
-    Replay.products(vectors, matrix, rule, into: &outputs)
+    Replay.products(vectors, matrix, rule, into: &outputs.products)
     var rows = [Int?](repeating: nil, count: positions.count)
     for (row, place) in places.enumerated() { rows[place] = row }
-    let results = outputs
+    let results = outputs.products
     return concurrentMap(positions.count, work: positions.count * matrix.rows) { place in
       let position = positions.lowerBound + place
       guard let row = rows[place] else {
@@ -77,7 +67,7 @@ extension TraceReplay {
   /// Scores or weighted sums of a block in which everything is known without error; nil where something is not.
   private func attention(
     _ step: Step, _ operation: SiteOperation, _ positions: Range<Int>, _ inputs: [Inputs],
-    _ outputs: inout EstimateRows
+    _ outputs: inout Replay.AttentionSums
   ) -> [Row]? {
     guard let read = inputs.first?.cache, let cache = caches[read], cache.exactCount >= positions.upperBound,
       inputs.allSatisfy({ $0.missing == nil && $0.isExact })
@@ -89,17 +79,15 @@ extension TraceReplay {
     let vectors = inputs.map { $0.values[0] }
     if operation.kind == .scores {
       Replay.scoreSums(vectors, block, into: &outputs)
-      let (keySizes, sums) = (Replay.keySizes(block), outputs)
+      let sums = outputs
       return judged(step, operation, positions, inputs) { row, position in
-        Replay.scores(
-          vectors[row], position: position, block, keySizes: keySizes, sums: sums,
-          divisor: Double(sizes.headSize).squareRoot())
+        Replay.scores(vectors[row], position: position, block, sums, divisor: Double(sizes.headSize).squareRoot())
       }
     }
     Replay.valueSums(vectors, block, into: &outputs)
-    let (valueSizes, sums) = (Replay.valueSizes(block), outputs)
+    let sums = outputs
     return judged(step, operation, positions, inputs) { row, position in
-      Replay.weightedSum(vectors[row], position: position, block, valueSizes: valueSizes, sums: sums)
+      Replay.weightedSum(vectors[row], position: position, block, sums)
         ?? model.replay(
           operation, layer: step.layer, position: position, [vectors[row]], cache: self.cache(inputs[row], position))
     }
@@ -120,36 +108,5 @@ extension TraceReplay {
   /// The rows of the cache that an operation reads at a position.
   func cache(_ inputs: Inputs, _ position: Int) -> [Estimate] {
     inputs.cache.flatMap { caches[$0] }?.prefix(through: position) ?? []
-  }
-
-  private func inputs(_ step: Step, _ operation: SiteOperation, _ position: Int, _ block: Range<Int>) -> Inputs {
-    var result = Inputs()
-    for input in operation.inputs {
-      let source = input.source(layer: step.layer, layerCount: model.sizes.layerCount)
-      if case .cached = input {
-        let read = Step(site: source.site, layer: source.layer)
-        if let cache = caches[read], cache.knownCount > position {
-          result.cache = read
-          if cache.exactCount <= position { result.isExact = false }
-        } else {
-          result.missing =
-            "\(source.site.rawValue) of an earlier position is not there and cannot be computed from what is"
-        }
-      } else if let estimate = current[source.site]?[position - block.lowerBound] {
-        result.values.append(estimate)
-        if !estimate.isExact { result.isExact = false }
-      } else {
-        result.missing = "\(source.site.rawValue) is not there and cannot be computed from what is"
-      }
-    }
-    if operation.kind == .embedding {
-      if let token = model.tokens[position] {
-        let isKnown = (0..<model.sizes.vocabularySize).contains(token)
-        if !isKnown { result.missing = "its token is outside the vocabulary" }
-      } else {
-        result.missing = "its token is unknown"
-      }
-    }
-    return result
   }
 }

@@ -27,14 +27,14 @@ struct TraceReplay {
   var current: [Site: [Estimate?]] = [:]
   var caches: [Step: CacheRows] = [:]
   /// Memory for the results of a step.
-  private var outputs = EstimateRows()
+  private var outputs = Replay.AttentionSums()
 
   /// What the replay of one record gives.
   enum Outcome: Sendable {
     /// Rounding explains the record.
     case rounding(Explanation.Finding)
     /// The operation could be replayed: how the record compares; the context holds both.
-    case replayed(Explanation.Finding, CauseContext)
+    indirect case replayed(Explanation.Finding, CauseContext)
     /// It could not; why.
     case unchecked(String)
     /// The record cannot be what it says: damaged, or of another shape; how.
@@ -146,7 +146,7 @@ struct TraceReplay {
   }
 
   private mutating func perform(_ step: Step, _ positions: Range<Int>) -> StepResults {
-    var outputs = EstimateRows()
+    var outputs = Replay.AttentionSums()
     swap(&outputs, &self.outputs)
     let rows = rows(step, positions, &outputs)
     self.outputs = outputs

@@ -105,7 +105,8 @@ typedef float UNIT(quad) __attribute__((vector_size(16), aligned(4)));
 typedef double UNIT(quad64) __attribute__((vector_size(32), aligned(8)));
 typedef int64_t UNIT(quadbits) __attribute__((vector_size(32), aligned(8)));
 
-/* Four rows by four columns at a time: transposed, then converted. */
+/* Four rows by four columns at a time: transposed, then converted. The following rows, which the next panel takes, are
+ * asked for while this one is multiplied. */
 void UNIT(bounded_panel_pack)(const float *elements, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,
                               double *weights, double *magnitudes)
 {
@@ -115,6 +116,9 @@ void UNIT(bounded_panel_pack)(const float *elements, ptrdiff_t stride, ptrdiff_t
     }
     ptrdiff_t j = 0;
     for (; rows == ROWS && j + 4 <= columns; j += 4) {
+        if (j % 16 == 0)
+            for (ptrdiff_t r = 0; r < ROWS; r++)
+                __builtin_prefetch((const char *)elements + (size_t)((ROWS + r) * stride + j) * sizeof *elements, 0, 2);
         for (ptrdiff_t r = 0; r < ROWS; r += 4) {
             UNIT(quad) row[4];
             for (int i = 0; i < 4; i++) memcpy(&row[i], elements + (r + i) * stride + j, sizeof row[i]);

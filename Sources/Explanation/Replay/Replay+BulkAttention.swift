@@ -14,22 +14,30 @@ extension Replay {
     let rows: [Estimate]
     var unit = vector_unit_widest()
 
-    /// The key and value head of a query head begins here in a row.
+    /// Where a query head's key and value head begins in a row.
     func start(_ head: Int) -> Int { keyHead(head) * headSize }
-
-    /// Elements of one head in a row of raw results of scores.
+    /// Elements of one head in a row of sums of scores.
     var width: Int { (rows.count + Panel.rows - 1) / Panel.rows * Panel.rows }
+  }
+
+  /// The sums that a block's results are made of: a row per position.
+  struct AttentionSums {
+    /// Sums of products, and of their magnitudes.
+    var products = EstimateRows()
+    /// Sums of the magnitudes of keys, in row 0 per head and key; or of values, per head, position and element.
+    var sizes = EstimateRows()
   }
 
   /// Sums of q k and of abs(q) abs(k) for every head, query and key up to the query's position, as `scores` takes them, bit for
   /// bit. Result: a row per query, [head][width]; what lies beyond a query's position means nothing.
   ///
   /// Kernel: each head has elements of its own in the output, which the language cannot check.
-  static func scoreSums(_ queries: [Estimate], _ block: AttentionBlock, into sums: inout EstimateRows) {
+  static func scoreSums(_ queries: [Estimate], _ block: AttentionBlock, into sums: inout AttentionSums) {
     let (size, width, lanes) = (block.headSize, block.width, PackedVectors.lanes)
-    sums.reshape(count: queries.count, columns: block.headCount * width)
-    sums.withUnsafeElements { values, products in
-      nonisolated(unsafe) let (values, products, block) = (values, products, block)
+    sums.products.reshape(count: queries.count, columns: block.headCount * width)
+    sums.sizes.reshape(count: 1, columns: block.headCount * width)
+    withOutputs(&sums) { values, magnitudes, sizes in
+      nonisolated(unsafe) let (values, magnitudes, sizes, block) = (values, magnitudes, sizes, block)
       concurrently(block.headCount) { head in
         let packs = stride(from: 0, to: queries.count, by: lanes).map { first in
           let own = queries[first..<min(first + lanes, queries.count)]
@@ -41,12 +49,16 @@ extension Replay {
         var panel = Panel(columns: size)
         for t in stride(from: 0, to: block.rows.count, by: Panel.rows) {
           let own = t..<min(t + Panel.rows, block.rows.count)
-          for (r, row) in own.enumerated() { panel.put(row: r, block.rows[row].values[start..<(start + size)]) }
+          for (r, row) in own.enumerated() {
+            let key = block.rows[row].values[start..<(start + size)]
+            panel.put(row: r, key)
+            sizes[head * width + row] = key.reduce(0) { $0 + abs($1) }
+          }
           // Packs of queries that end before these keys are left out.
           for pack in (max(0, t - block.first) / lanes)..<packs.count {
             let place = (pack * lanes * block.headCount + head) * width + t
             packs[pack].multiply(
-              panel, rows: own.count, unit: block.unit, values + place, products + place,
+              panel, rows: own.count, unit: block.unit, values + place, magnitudes + place,
               stride: block.headCount * width)
           }
         }
@@ -54,16 +66,17 @@ extension Replay {
     }
   }
 
-  /// Sums of a v and of abs(a) abs(v) for every head, position and element, as `weightedSum` takes them, bit for bit where the cache
-  /// is finite. Result: a row per position, [head][head size].
+  /// Sums of a v, of abs(a) abs(v) and of abs(v) for every head, position and element, as `weightedSum` takes them, bit for bit
+  /// where the cache is finite. Result: a row per position, [head][head size].
   ///
   /// Behind a position its weights count as zeros: adding 0 v changes no bit of a sum, if v is finite.
-  static func valueSums(_ weights: [Estimate], _ block: AttentionBlock, into sums: inout EstimateRows) {
+  static func valueSums(_ weights: [Estimate], _ block: AttentionBlock, into sums: inout AttentionSums) {
     let (size, lanes) = (block.headSize, PackedVectors.lanes)
     let columns = block.headCount * size
-    sums.reshape(count: weights.count, columns: columns)
-    sums.withUnsafeElements { values, products in
-      nonisolated(unsafe) let (values, products, block) = (values, products, block)
+    sums.products.reshape(count: weights.count, columns: columns)
+    sums.sizes.reshape(count: weights.count, columns: columns)
+    withOutputs(&sums) { values, magnitudes, sizes in
+      nonisolated(unsafe) let (values, magnitudes, sizes, block) = (values, magnitudes, sizes, block)
       concurrently(block.headCount) { head in
         let packs = stride(from: 0, to: weights.count, by: lanes).map { first in
           let own = weights[first..<min(first + lanes, weights.count)]
@@ -77,80 +90,75 @@ extension Replay {
         var panel = Panel(columns: block.rows.count)
         for i in stride(from: 0, to: size, by: Panel.rows) {
           let count = min(Panel.rows, size - i)
-          let start = block.start(head) + i
-          for (t, row) in block.rows.enumerated() { panel.put(column: t, row.values[start..<(start + count)]) }
+          let (start, place) = (block.start(head) + i, head * size + i)
+          var total = [Double](repeating: 0, count: count)
+          for (t, row) in block.rows.enumerated() {
+            let own = row.values[start..<(start + count)]
+            panel.put(column: t, own)
+            for (r, value) in own.enumerated() { total[r] += abs(value) }
+            guard t >= block.first else { continue }
+            for r in 0..<count { sizes[(t - block.first) * columns + place + r] = total[r] }
+          }
           for (number, pack) in packs.enumerated() {
-            let place = number * lanes * columns + head * size + i
-            pack.multiply(panel, rows: count, unit: block.unit, values + place, products + place, stride: columns)
+            let own = number * lanes * columns + place
+            pack.multiply(panel, rows: count, unit: block.unit, values + own, magnitudes + own, stride: columns)
           }
         }
       }
     }
   }
 
+  private static func withOutputs(
+    _ sums: inout AttentionSums,
+    _ body: (UnsafeMutablePointer<Double>, UnsafeMutablePointer<Double>, UnsafeMutablePointer<Double>) -> Void
+  ) {
+    sums.products.withUnsafeElements { values, magnitudes in
+      sums.sizes.withUnsafeElements { sizes, _ in body(values, magnitudes, sizes) }
+    }
+  }
+
   /// The scores of one query, as `scores` gives them for every head, from its row of sums.
   static func scores(
-    _ query: Estimate, position: Int, _ block: AttentionBlock, keySizes: [[Double]], sums: EstimateRows, divisor: Double
+    _ query: Estimate, position: Int, _ block: AttentionBlock, _ sums: AttentionSums, divisor: Double
   ) -> Estimate {
     let (size, length) = (block.headSize, position + 1)
-    let (values, products) = (sums.values(position - block.first), sums.errors(position - block.first))
+    let (values, products) = (
+      sums.products.values(position - block.first), sums.products.errors(position - block.first)
+    )
+    let keySizes = sums.sizes.values(0)
     var result = Estimate(zeros: block.headCount * length)
     for head in 0..<block.headCount {
       var querySizes = 0.0
       for i in (head * size)..<((head + 1) * size) { querySizes += abs(query.values[i]) }
-      let (from, to, keyHead) = (head * block.width, head * length, block.keyHead(head))
+      let (from, to) = (head * block.width, head * length)
       for t in 0..<length {
         result.values[to + t] = values[from + t] / divisor
         result.errors[to + t] = scoreBound(
-          size, products[from + t], 0, sizes: querySizes + keySizes[t][keyHead], divisor: divisor)
+          size, products[from + t], 0, sizes: querySizes + keySizes[from + t], divisor: divisor)
       }
     }
     return result
-  }
-
-  /// sum abs(k) of every row and head.
-  static func keySizes(_ block: AttentionBlock) -> [[Double]] {
-    block.rows.map { row in
-      stride(from: 0, to: row.count, by: block.headSize).map { start in
-        var sum = 0.0
-        for i in start..<(start + block.headSize) { sum += abs(row.values[i]) }
-        return sum
-      }
-    }
   }
 
   /// The weighted sums of one position, as `weightedSum` gives them for every head, from its row of sums.
   ///
   /// - Returns: nil where a sum is not finite, because a value behind the position may be what is not.
   static func weightedSum(
-    _ weights: Estimate, position: Int, _ block: AttentionBlock, valueSizes: [[Double]], sums: EstimateRows
+    _ weights: Estimate, position: Int, _ block: AttentionBlock, _ sums: AttentionSums
   ) -> Estimate? {
-    let (size, length) = (block.headSize, position + 1)
-    let (values, products) = (sums.values(position - block.first), sums.errors(position - block.first))
+    let (size, length, row) = (block.headSize, position + 1, position - block.first)
+    let (values, products, sizes) = (sums.products.values(row), sums.products.errors(row), sums.sizes.values(row))
     var result = Estimate(zeros: block.headCount * size)
     let limit = Rounding.gamma(length + 2) * Rounding.greatest
     for head in 0..<block.headCount {
       var weightSizes = 0.0
       for t in (head * length)..<((head + 1) * length) { weightSizes += abs(weights.values[t]) }
-      for i in 0..<size {
-        let place = head * size + i
+      for place in (head * size)..<((head + 1) * size) {
         guard values[place].isFinite, products[place].isFinite else { return nil }
-        let sizes = valueSizes[position - block.first][block.start(head) + i] + weightSizes
-        let bound = weightedSumBound(terms: length, products[place], sizes: sizes)
+        let bound = weightedSumBound(terms: length, products[place], sizes: sizes[place] + weightSizes)
         result.values[place] = values[place]
         result.errors[place] = bound >= limit ? .infinity : bound
       }
-    }
-    return result
-  }
-
-  /// sum abs(v) over the rows up to each position of the block, element by element.
-  static func valueSizes(_ block: AttentionBlock) -> [[Double]] {
-    var sums = [Double](repeating: 0, count: block.rows.first?.count ?? 0)
-    var result: [[Double]] = []
-    for (t, row) in block.rows.enumerated() {
-      for i in sums.indices { sums[i] += abs(row.values[i]) }
-      if t >= block.first { result.append(sums) }
     }
     return result
   }

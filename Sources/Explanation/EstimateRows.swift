@@ -4,40 +4,32 @@ struct EstimateRows: Sendable {
   private(set) var count = 0
   /// Elements of each.
   private(set) var columns = 0
-  private var values: [Double] = []
-  private var errors: [Double] = []
+  private(set) var values = KernelMemory(count: 0)
+  private(set) var errors = KernelMemory(count: 0)
 
-  /// Makes room for vectors; what they hold is left over from earlier ones.
+  /// Distance of two vectors: an odd number of cache lines, because caches hold few lines whose addresses differ by a power of two.
+  var stride: Int { ((columns + 7) / 8 | 1) * 8 }
+
+  /// Makes room for vectors, which hold nothing in particular.
   mutating func reshape(count: Int, columns: Int) {
     (self.count, self.columns) = (count, columns)
-    let missing = count * columns - values.count
-    guard missing > 0 else { return }
-    values = [Double](repeating: 0, count: count * columns)
-    errors = values
+    guard count * stride > values.count else { return }
+    values = KernelMemory(count: count * stride)
+    errors = KernelMemory(count: count * stride)
   }
 
   /// The values of one vector.
   @_lifetime(borrow self)
-  func values(_ row: Int) -> Span<Double> { values.span.extracting((row * columns)..<((row + 1) * columns)) }
+  func values(_ row: Int) -> Span<Double> {
+    _overrideLifetime(values.span((row * stride)..<(row * stride + columns)), borrowing: self)
+  }
 
   /// The bounds of one vector.
   @_lifetime(borrow self)
-  func errors(_ row: Int) -> Span<Double> { errors.span.extracting((row * columns)..<((row + 1) * columns)) }
+  func errors(_ row: Int) -> Span<Double> {
+    _overrideLifetime(errors.span((row * stride)..<(row * stride + columns)), borrowing: self)
+  }
 
   /// A copy of one vector.
-  func estimate(_ row: Int) -> Estimate {
-    let range = (row * columns)..<((row + 1) * columns)
-    return Estimate(Array(values[range]), errors: Array(errors[range]))
-  }
-
-  /// Lends all values and bounds to a kernel.
-  mutating func withUnsafeElements(
-    _ body: (_ values: UnsafeMutablePointer<Double>, _ errors: UnsafeMutablePointer<Double>) -> Void
-  ) {
-    values.withUnsafeMutableBufferPointer { values in
-      errors.withUnsafeMutableBufferPointer { errors in
-        if let first = values.baseAddress, let second = errors.baseAddress { body(first, second) }
-      }
-    }
-  }
+  func estimate(_ row: Int) -> Estimate { Estimate(copying: values(row), errors(row)) }
 }

@@ -1,4 +1,5 @@
 import TraceFormat
+import VectorKernels
 
 /// How a recorded tensor compares with the replay of its operation.
 package struct Judgement: Sendable {
@@ -25,20 +26,20 @@ package struct Judgement: Sendable {
 
   /// Compares a record with what it should be. Shapes: as many values and bounds as the record has elements, or no bounds where
   /// values are exact.
-  init(_ record: RecordView, values: Span<Double>, errors: Span<Double>) {
+  init(
+    _ record: RecordView, values: Span<Double>, errors: Span<Double>, unit: VectorUnit = vector_unit_widest()
+  ) {
     count = record.elementCount
     ratio = -1
-    let isFloat32 = record.elementType == .float32 && !errors.isEmpty
     var i = 0
     while i < count {
-      if isFloat32, i + 8 <= count, showsNothingNew(record.payload, values, errors, at: i) {
-        i += 8
-        continue
+      if record.elementType == .float32, !errors.isEmpty {
+        i += elementsWithoutNews(record.payload, values, errors, from: i, unit)
       }
       for place in i..<min(i + 8, count) {
         take(place, record.element(place), values[place], errors.isEmpty ? 0 : errors[place], record.elementType)
       }
-      i += 8
+      i = min(i + 8, count)
     }
     ratio = max(ratio, 0)
   }
@@ -54,19 +55,27 @@ package struct Judgement: Sendable {
     }
   }
 
-  /// Whether eight float32 elements are all finite, within their bounds, and none has a greater ratio than the greatest so far.
+  /// Number of float32 elements from a place on that are finite, within their bounds, and not at a greater ratio than the
+  /// greatest so far: there is nothing to note of them.
   ///
-  /// It does without a division: at most `bound` times a little less than the greatest ratio, the quotient rounds to no more
-  /// than that ratio (ratios near the end of float64's range count as 0). NaN compares false, and so is looked at alone.
-  private func showsNothingNew(_ payload: RawSpan, _ values: Span<Double>, _ errors: Span<Double>, at i: Int) -> Bool {
-    let actual = SIMD8<Double>(payload.unsafeLoadUnaligned(fromByteOffset: 4 * i, as: SIMD8<Float>.self))
-    let value = values.bytes.unsafeLoadUnaligned(fromByteOffset: 8 * i, as: SIMD8<Double>.self)
-    let error = errors.bytes.unsafeLoadUnaligned(fromByteOffset: 8 * i, as: SIMD8<Double>.self)
-    let difference = actual - value
-    let greatest = ratio < 0x1p-800 ? min(ratio, 0) : min(ratio, 1) * (1 - 0x1p-50)
-    let allowed = error * greatest
-    let isSmall = (difference .<= allowed) .& (-difference .<= allowed) .& (allowed .< .infinity)
-    return all(isSmall)
+  /// It does without divisions: where the error is at most the bound times a little less than the greatest ratio, the quotient
+  /// rounds to no more than that ratio. Ratios near the end of float64's range count as 0.
+  private func elementsWithoutNews(
+    _ payload: RawSpan, _ values: Span<Double>, _ errors: Span<Double>, from start: Int, _ unit: VectorUnit
+  ) -> Int {
+    guard ratio >= 0 else { return 0 }
+    precondition(values.count == count && errors.count == count && payload.byteCount == 4 * count)
+    let factor = ratio < 0x1p-800 ? 0 : min(ratio, 1) * (1 - 0x1p-50)
+    return payload.withUnsafeBytes { actual in
+      values.withUnsafeBufferPointer { values in
+        errors.withUnsafeBufferPointer { errors in
+          guard let actual = actual.baseAddress, let value = values.baseAddress, let error = errors.baseAddress else {
+            return 0
+          }
+          return bound_checks_prefix(unit, actual + 4 * start, value + start, error + start, count - start, factor)
+        }
+      }
+    }
   }
 
   /// The verdict of one element.

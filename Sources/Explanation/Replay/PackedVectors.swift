@@ -6,19 +6,18 @@ extension Replay {
   struct PackedVectors: Sendable {
     static let lanes = Int(BOUNDED_PRODUCTS_LANES)
 
+    private let memory: KernelMemory
     private let count: Int
+    private let columns: Int
     private var groupSize = 0
     private var gamma = 0.0
     private var limit = Double.infinity
-    private var values: [Double]
-    private var slacks: [Double]
-    private var floors = [Double](repeating: 0, count: lanes)
 
     /// Room for vectors, zeros. The second sum of their products is that of magnitudes.
     init(count: Int, columns: Int) {
-      self.count = count
-      values = [Double](repeating: 0, count: columns * Self.lanes)
-      slacks = values
+      (self.count, self.columns) = (count, columns)
+      memory = KernelMemory(count: (2 * columns + 1) * Self.lanes)
+      memory.clear()
     }
 
     /// Vectors of a product with a bound.
@@ -26,16 +25,18 @@ extension Replay {
       self.init(count: vectors.count, columns: rule.columns)
       groupSize = rule.groupSize ?? 0
       (gamma, limit) = (rule.gamma, rule.limit)
+      let (values, slacks, floors) = (memory.start, memory.start + columns * Self.lanes, floors)
       for (lane, vector) in vectors.enumerated() {
+        precondition(vector.count >= columns && (vector.isExact || vector.errors.count >= columns))
         floors[lane] = rule.floor(vector)
-        var place = lane
-        for j in 0..<rule.columns {
-          values[place] = vector.values[j]
-          slacks[place] = rule.slack(vector.values[j], vector.error(j))
-          place += Self.lanes
+        for j in 0..<columns {
+          values[j * Self.lanes + lane] = vector.values[j]
+          slacks[j * Self.lanes + lane] = rule.slack(vector.values[j], vector.error(j))
         }
       }
     }
+
+    private var floors: UnsafeMutablePointer<Double> { memory.start + 2 * columns * Self.lanes }
 
     /// All vectors of a product, eight by eight.
     static func all(_ vectors: [Estimate], _ rule: ProductBound) -> [PackedVectors] {
@@ -45,35 +46,22 @@ extension Replay {
       }
     }
 
-    /// Puts a vector into a lane, its magnitudes being what it contributes to the second sum; what it lacks stays zeros.
-    mutating func put(_ lane: Int, _ elements: ArraySlice<Double>) {
-      var place = lane
-      for element in elements {
-        values[place] = element
-        slacks[place] = abs(element)
+    /// Puts some elements into a lane, their magnitudes being what they contribute to the second sum; what is lacking stays zeros.
+    func put(_ lane: Int, _ elements: [Double], _ range: Range<Int>) {
+      precondition(range.count <= columns && lane < Self.lanes)
+      var place = memory.start + lane
+      for index in range {
+        place[0] = elements[index]
+        place[columns * Self.lanes] = abs(elements[index])
         place += Self.lanes
       }
     }
 
-    /// The products with the rows of a panel, in `bounded_products`.
-    ///
-    /// - Parameters:
-    ///   - outputs: where the first row's result of the first vector goes; those of the others lie `stride` apart.
-    ///   - bounds: the same for the bounds.
-    func multiply(
-      _ panel: borrowing Panel, rows: Int, unit: VectorUnit,
-      _ outputs: UnsafeMutablePointer<Double>, _ bounds: UnsafeMutablePointer<Double>, stride: Int
-    ) {
-      values.withUnsafeBufferPointer { values in
-        slacks.withUnsafeBufferPointer { slacks in
-          floors.withUnsafeBufferPointer { floors in
-            var vectors = BoundedVectors(
-              values: values.baseAddress, slacks: slacks.baseAddress, floors: floors.baseAddress, count: count,
-              columns: values.count / Self.lanes, group: groupSize, gamma: gamma, limit: limit)
-            panel.withPanel(rows: rows) { bounded_products(unit, &vectors, &$0, outputs, bounds, stride) }
-          }
-        }
-      }
+    /// What the kernel reads, for as long as this value lives.
+    var kernelVectors: BoundedVectors {
+      BoundedVectors(
+        values: memory.start, slacks: memory.start + columns * Self.lanes, floors: floors, count: count,
+        columns: columns, group: groupSize, gamma: gamma, limit: limit)
     }
   }
 }

@@ -4,23 +4,29 @@ import VectorKernels
 struct Panel {
   static let rows = Int(BOUNDED_PRODUCTS_ROWS)
 
-  private var weights: [Double]
-  private var magnitudes: [Double]
+  private let columns: Int
+  private let weights: KernelMemory
+  private let magnitudes: KernelMemory
   private var buffer: [Double] = []
 
   /// A panel of zeros.
   init(columns: Int) {
-    weights = [Double](repeating: 0, count: columns * Self.rows)
-    magnitudes = weights
+    self.columns = columns
+    weights = KernelMemory(count: columns * Self.rows)
+    magnitudes = KernelMemory(count: columns * Self.rows)
+    weights.clear()
+    magnitudes.clear()
   }
 
   /// Takes rows of a matrix, the first of them as the panel's first. What other rows hold means nothing.
   mutating func take(_ source: WeightSource, rows: Range<Int>, unit: VectorUnit) {
-    let columns = source.columns
+    precondition(rows.count <= Self.rows && source.columns == columns)
     if let floats = source.floats {
-      floats(rows) { span in
-        span.withUnsafeBufferPointer { elements in
-          bounded_panel_pack(unit, elements.baseAddress, columns, rows.count, columns, &weights, &magnitudes)
+      let (columns, weights, magnitudes) = (columns, weights, magnitudes)
+      floats(rows) { elements in
+        precondition(elements.count == rows.count * columns)
+        elements.withUnsafeBufferPointer {
+          bounded_panel_pack(unit, $0.baseAddress, columns, rows.count, columns, weights.start, magnitudes.start)
         }
       }
       return
@@ -28,37 +34,43 @@ struct Panel {
     if buffer.isEmpty { buffer = [Double](repeating: 0, count: columns) }
     for (r, row) in rows.enumerated() {
       source.fill(row, &buffer)
-      put(row: r, buffer[...])
+      put(row: r, buffer, 0..<columns)
     }
   }
 
-  /// Puts elements into a row.
-  mutating func put(row: Int, _ elements: ArraySlice<Double>) {
-    var place = row
-    for element in elements {
-      weights[place] = element
-      magnitudes[place] = abs(element)
-      place += Self.rows
+  /// Puts some elements into a row.
+  func put(row: Int, _ elements: [Double], _ range: Range<Int>) {
+    precondition(row < Self.rows && range.count == columns)
+    for (j, index) in range.enumerated() {
+      weights.start[j * Self.rows + row] = elements[index]
+      magnitudes.start[j * Self.rows + row] = abs(elements[index])
     }
   }
 
-  /// Puts one element of each row, from the first row on, into a column.
-  mutating func put(column: Int, _ elements: ArraySlice<Double>) {
-    var place = column * Self.rows
-    for element in elements {
-      weights[place] = element
-      magnitudes[place] = abs(element)
-      place += 1
+  /// Puts some elements, one of each row from the first row on, into a column.
+  func put(column: Int, _ elements: [Double], _ range: Range<Int>) {
+    precondition(column < columns && range.count <= Self.rows)
+    for (r, index) in range.enumerated() {
+      weights.start[column * Self.rows + r] = elements[index]
+      magnitudes.start[column * Self.rows + r] = abs(elements[index])
     }
   }
 
-  /// Lends what the kernel reads.
-  func withPanel(rows: Int, _ body: (inout BoundedPanel) -> Void) {
-    weights.withUnsafeBufferPointer { weights in
-      magnitudes.withUnsafeBufferPointer { magnitudes in
-        var panel = BoundedPanel(weights: weights.baseAddress, magnitudes: magnitudes.baseAddress, rows: rows)
-        body(&panel)
-      }
-    }
+  /// The products of the first rows with vectors, in `bounded_products`.
+  ///
+  /// - Parameters:
+  ///   - vectors: no longer than the panel's rows.
+  ///   - outputs: rows of results, one per vector.
+  ///   - place: where in `outputs` the first row's result of the first vector goes.
+  func multiply(
+    _ vectors: BoundedVectors, rows: Int, unit: VectorUnit, into outputs: borrowing EstimateRows, at place: Int
+  ) {
+    precondition(vectors.columns <= columns && rows <= Self.rows && vectors.count > 0 && rows > 0)
+    precondition(place >= 0 && place + (vectors.count - 1) * outputs.stride + rows <= outputs.values.count)
+    var (vectors, panel) = (
+      vectors, BoundedPanel(weights: weights.start, magnitudes: magnitudes.start, rows: rows)
+    )
+    bounded_products(
+      unit, &vectors, &panel, outputs.values.start + place, outputs.errors.start + place, outputs.stride)
   }
 }

@@ -44,26 +44,37 @@ extension Replay {
   /// (m + 22 + max(3 abs(s - M) + 3 ln m, P: 2 abs(s) + 2 abs(M) + 2 ln m)) u a + eta max(1, P: exp(-M)) (1 + m a) + eta.
   /// Without bound where a score is +infinity. Scores that were not recorded may have been used as they came (online softmax):
   /// 18u a for each that may raise the maximum.
-  static func softmax(_ s: Estimate) -> Estimate {
-    let m = s.count
-    let largest = s.values.max() ?? 0
-    var result = Estimate(zeros: m)
+  static func softmax(_ s: Estimate) -> Estimate { softmax(s, heads: 1) }
+
+  /// Softmax of several heads, one after the other. Shape: heads * m, m not 0.
+  static func softmax(_ s: Estimate, heads: Int) -> Estimate {
+    var result = Estimate(zeros: s.count)
+    let m = s.count / heads
+    for head in 0..<heads { softmax(s, (head * m)..<((head + 1) * m), &result) }
+    return result
+  }
+
+  private static func softmax(_ s: Estimate, _ range: Range<Int>, _ result: inout Estimate) {
+    let m = range.count
+    var largest = range.isEmpty ? 0 : s.values[range.lowerBound]
+    for t in range.dropFirst() where s.values[t] > largest { largest = s.values[t] }
     guard largest != .infinity else {
-      result.errors = [Double](repeating: .infinity, count: m)
-      return result
+      for t in range { result.errors[t] = .infinity }
+      return
     }
     var (sum, widest) = (0.0, 0.0)
-    for t in 0..<m {
+    for t in range {
       let exponential = exp(s.values[t] - largest)
       result.values[t] = exponential
       sum += exponential
       widest = max(widest, s.error(t))
     }
-    let rescalings = Double(Self.rescalings(s))
+    let rescalings = Double(Self.rescalings(s, range))
     // Without the maximum subtracted, exponentials overflow or vanish together outside these limits; that is not honest.
     let isPlain = largest - widest < 88.73 && largest + widest > -87.34
     let underflow = Rounding.eta * (isPlain ? max(1, exp(widest - largest)) : 1)
-    for t in 0..<m {
+    let spread = log(Double(m))
+    for t in range {
       let a = result.values[t] / sum
       result.values[t] = a
       let error = s.error(t) + widest
@@ -73,7 +84,6 @@ extension Replay {
         continue
       }
       let carried = s.isExact ? 0 : expm1(error)
-      let spread = log(Double(m))
       let shifted = 3 * (abs(s.values[t] - largest) + error + spread)
       let plain = isPlain ? 2 * (abs(s.values[t]) + abs(largest) + error + spread) : 0
       let steps = (Double(m) + 22 + 18 * rescalings + max(shifted, plain)) * Rounding.u
@@ -81,15 +91,14 @@ extension Replay {
       result.errors[t] =
         a * (relative * (1 + carried) + carried) + underflow * (1 + Double(m) * a) * (1 + relative) + Rounding.eta
     }
-    return result
   }
 
   /// How often the maximum of scores that were not recorded may rise while they are taken in ascending order.
-  private static func rescalings(_ s: Estimate) -> Int {
+  private static func rescalings(_ s: Estimate, _ range: Range<Int>) -> Int {
     guard !s.isExact else { return 0 }
     var (count, least) = (0, -Double.infinity)
-    for t in 0..<s.count {
-      if t > 0 && s.values[t] + s.errors[t] > least { count += 1 }
+    for t in range {
+      if t > range.lowerBound && s.values[t] + s.errors[t] > least { count += 1 }
       least = max(least, s.values[t] - s.errors[t])
     }
     return count

@@ -3,7 +3,7 @@ import VectorKernels
 extension Replay {
   /// Products of vectors with all rows of a matrix, on all processors: of each row what `product` defines, bit for bit.
   ///
-  /// Kernel: threads write to rows of their own of one output, which the language cannot check.
+  /// Each panel of rows is packed once and multiplied with all vectors. Threads take panels, so each writes to elements of its own.
   ///
   /// - Parameters:
   ///   - unit: the vector unit; tests take each.
@@ -16,20 +16,21 @@ extension Replay {
     outputs.reshape(count: vectors.count, columns: rows)
     guard !vectors.isEmpty, rows > 0 else { return }
     let packs = PackedVectors.all(vectors, rule)
+    let lent = packs.map(\.kernelVectors)
     let panels = (rows + Panel.rows - 1) / Panel.rows
     let work = rows * weights.columns * (vectors.count + 4)
     let parts = max(1, min(panels, parts ?? min(32, work >> 16)))
-    outputs.withUnsafeElements { values, bounds in
-      nonisolated(unsafe) let (values, bounds) = (values, bounds)
+    let results = outputs
+    withExtendedLifetime(packs) {
       concurrently(parts) { part in
         var panel = Panel(columns: weights.columns)
         for number in (panels * part / parts)..<(panels * (part + 1) / parts) {
           let start = number * Panel.rows
           let own = start..<min(start + Panel.rows, rows)
           panel.take(weights, rows: own, unit: unit)
-          for (number, pack) in packs.enumerated() {
-            let place = start + number * PackedVectors.lanes * rows
-            pack.multiply(panel, rows: own.count, unit: unit, values + place, bounds + place, stride: rows)
+          for pack in lent.indices {
+            let place = start + pack * PackedVectors.lanes * results.stride
+            panel.multiply(lent[pack], rows: own.count, unit: unit, into: results, at: place)
           }
         }
       }

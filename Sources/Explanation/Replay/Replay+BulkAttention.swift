@@ -29,91 +29,80 @@ extension Replay {
   }
 
   /// Sums of q k and of abs(q) abs(k) for every head, query and key up to the query's position, as `scores` takes them, bit for
-  /// bit. Result: a row per query, [head][width]; what lies beyond a query's position means nothing.
-  ///
-  /// Kernel: each head has elements of its own in the output, which the language cannot check.
+  /// bit. Result: a row per query, [head][width]; what lies beyond a query's position means nothing. Threads take heads.
   static func scoreSums(_ queries: [Estimate], _ block: AttentionBlock, into sums: inout AttentionSums) {
     let (size, width, lanes) = (block.headSize, block.width, PackedVectors.lanes)
     sums.products.reshape(count: queries.count, columns: block.headCount * width)
     sums.sizes.reshape(count: 1, columns: block.headCount * width)
-    withOutputs(&sums) { values, magnitudes, sizes in
-      nonisolated(unsafe) let (values, magnitudes, sizes, block) = (values, magnitudes, sizes, block)
-      concurrently(block.headCount) { head in
-        let packs = stride(from: 0, to: queries.count, by: lanes).map { first in
-          let own = queries[first..<min(first + lanes, queries.count)]
-          var pack = PackedVectors(count: own.count, columns: size)
-          for (lane, query) in own.enumerated() { pack.put(lane, query.values[(head * size)..<((head + 1) * size)]) }
-          return pack
+    let results = sums
+    nonisolated(unsafe) let block = block
+    concurrently(block.headCount) { head in
+      let packs = stride(from: 0, to: queries.count, by: lanes).map { first in
+        let count = min(lanes, queries.count - first)
+        let pack = PackedVectors(count: count, columns: size)
+        for lane in 0..<count {
+          pack.put(lane, queries[first + lane].values, (head * size)..<((head + 1) * size))
         }
-        let start = block.start(head)
-        var panel = Panel(columns: size)
-        for t in stride(from: 0, to: block.rows.count, by: Panel.rows) {
-          let own = t..<min(t + Panel.rows, block.rows.count)
-          for (r, row) in own.enumerated() {
-            let key = block.rows[row].values[start..<(start + size)]
-            panel.put(row: r, key)
-            sizes[head * width + row] = key.reduce(0) { $0 + abs($1) }
-          }
-          // Packs of queries that end before these keys are left out.
-          for pack in (max(0, t - block.first) / lanes)..<packs.count {
-            let place = (pack * lanes * block.headCount + head) * width + t
-            packs[pack].multiply(
-              panel, rows: own.count, unit: block.unit, values + place, magnitudes + place,
-              stride: block.headCount * width)
-          }
+        return pack
+      }
+      let start = block.start(head)
+      let panel = Panel(columns: size)
+      for t in stride(from: 0, to: block.rows.count, by: Panel.rows) {
+        let count = min(Panel.rows, block.rows.count - t)
+        for r in 0..<count {
+          let keys = block.rows[t + r].values
+          panel.put(row: r, keys, start..<(start + size))
+          var sum = 0.0
+          for i in start..<(start + size) { sum += abs(keys[i]) }
+          results.sizes.values.start[head * width + t + r] = sum
+        }
+        // Packs of queries that end before these keys are left out.
+        for pack in (max(0, t - block.first) / lanes)..<packs.count {
+          let place = pack * lanes * results.products.stride + head * width + t
+          panel.multiply(packs[pack].kernelVectors, rows: count, unit: block.unit, into: results.products, at: place)
         }
       }
     }
   }
 
   /// Sums of a v, of abs(a) abs(v) and of abs(v) for every head, position and element, as `weightedSum` takes them, bit for bit
-  /// where the cache is finite. Result: a row per position, [head][head size].
+  /// where the cache is finite. Result: a row per position, [head][head size]. Threads take heads.
   ///
   /// Behind a position its weights count as zeros: adding 0 v changes no bit of a sum, if v is finite.
   static func valueSums(_ weights: [Estimate], _ block: AttentionBlock, into sums: inout AttentionSums) {
     let (size, lanes) = (block.headSize, PackedVectors.lanes)
-    let columns = block.headCount * size
-    sums.products.reshape(count: weights.count, columns: columns)
-    sums.sizes.reshape(count: weights.count, columns: columns)
-    withOutputs(&sums) { values, magnitudes, sizes in
-      nonisolated(unsafe) let (values, magnitudes, sizes, block) = (values, magnitudes, sizes, block)
-      concurrently(block.headCount) { head in
-        let packs = stride(from: 0, to: weights.count, by: lanes).map { first in
-          let own = weights[first..<min(first + lanes, weights.count)]
-          var pack = PackedVectors(count: own.count, columns: block.first + own.endIndex)
-          for (lane, row) in own.enumerated() {
-            let length = block.first + first + lane + 1
-            pack.put(lane, row.values[(head * length)..<((head + 1) * length)])
-          }
-          return pack
+    sums.products.reshape(count: weights.count, columns: block.headCount * size)
+    sums.sizes.reshape(count: weights.count, columns: block.headCount * size)
+    let results = sums
+    nonisolated(unsafe) let block = block
+    concurrently(block.headCount) { head in
+      let packs = stride(from: 0, to: weights.count, by: lanes).map { first in
+        let count = min(lanes, weights.count - first)
+        let pack = PackedVectors(count: count, columns: block.first + first + count)
+        for lane in 0..<count {
+          let length = block.first + first + lane + 1
+          pack.put(lane, weights[first + lane].values, (head * length)..<((head + 1) * length))
         }
-        var panel = Panel(columns: block.rows.count)
-        for i in stride(from: 0, to: size, by: Panel.rows) {
-          let count = min(Panel.rows, size - i)
-          let (start, place) = (block.start(head) + i, head * size + i)
-          var total = [Double](repeating: 0, count: count)
-          for (t, row) in block.rows.enumerated() {
-            let own = row.values[start..<(start + count)]
-            panel.put(column: t, own)
-            for (r, value) in own.enumerated() { total[r] += abs(value) }
-            guard t >= block.first else { continue }
-            for r in 0..<count { sizes[(t - block.first) * columns + place + r] = total[r] }
-          }
-          for (number, pack) in packs.enumerated() {
-            let own = number * lanes * columns + place
-            pack.multiply(panel, rows: count, unit: block.unit, values + own, magnitudes + own, stride: columns)
-          }
+        return pack
+      }
+      let panel = Panel(columns: block.rows.count)
+      for i in stride(from: 0, to: size, by: Panel.rows) {
+        let count = min(Panel.rows, size - i)
+        let (start, place) = (block.start(head) + i, head * size + i)
+        var totals = SIMD16<Double>(repeating: 0)
+        for t in block.rows.indices {
+          let own = block.rows[t].values
+          panel.put(column: t, own, start..<(start + count))
+          for r in 0..<count { totals[r] += abs(own[start + r]) }
+          guard t >= block.first else { continue }
+          let sizes = results.sizes.values.start + (t - block.first) * results.sizes.stride + place
+          for r in 0..<count { sizes[r] = totals[r] }
+        }
+        for pack in packs.indices {
+          let own = pack * lanes * results.products.stride + place
+          panel.multiply(packs[pack].kernelVectors, rows: count, unit: block.unit, into: results.products, at: own)
         }
       }
-    }
-  }
-
-  private static func withOutputs(
-    _ sums: inout AttentionSums,
-    _ body: (UnsafeMutablePointer<Double>, UnsafeMutablePointer<Double>, UnsafeMutablePointer<Double>) -> Void
-  ) {
-    sums.products.withUnsafeElements { values, magnitudes in
-      sums.sizes.withUnsafeElements { sizes, _ in body(values, magnitudes, sizes) }
     }
   }
 

@@ -3,4 +3,5 @@
  * Every kernel exists once per vector unit, from one source, and gives the same bits in each: no contraction into fused
  * multiply-adds, no reassociation. */
 #include "vector_unit.h"
+#include "bound_checks.h"
 #include "bounded_products.h"

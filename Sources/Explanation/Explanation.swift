@@ -24,7 +24,7 @@ package struct Explanation: Sendable {
     /// Its format.
     package let type: ElementType
     /// How it compares with the replay.
-    package let judgement: Judgement
+    package internal(set) var judgement: Judgement
 
     /// The worst element's coordinates.
     package var index: [Int] { shape.coordinates(of: judgement.index) }

@@ -49,7 +49,9 @@ extension TraceReplay {
     let rule =
       model.productGroupSize.map { Replay.ProductBound(columns: matrix.columns, groupSize: $0) }
       ?? Replay.ProductBound(columns: matrix.columns)
-    Replay.products(vectors, matrix, rule, into: &outputs.products)
+    let packs = Replay.PackedVectors.all(vectors, rule)
+    if let rows = settledInParts(step, positions, inputs, packs, matrix, &outputs.products) { return rows }
+    Replay.products(packs, matrix, into: &outputs.products)
     var rows = [Int?](repeating: nil, count: positions.count)
     for (row, place) in places.enumerated() { rows[place] = row }
     let results = outputs.products
@@ -62,6 +64,55 @@ extension TraceReplay {
       return self.row(
         step, position, inputs[place], isKnown: true, values: results.values(row), errors: results.errors(row))
     }
+  }
+
+  /// About how many bytes the results of a part may take, so that they are judged while caches hold them.
+  private static let partBytes = 4 << 20
+
+  /// Judges a wide product that nothing reads, as logits are, part by part of its rows, without holding all of it; nil where a
+  /// record is absent or there is more to say of it than that rounding explains it.
+  private func settledInParts(
+    _ step: Step, _ positions: Range<Int>, _ inputs: [Inputs], _ packs: [Replay.PackedVectors],
+    _ matrix: WeightSource, _ outputs: inout EstimateRows
+  ) -> [Row]? {
+    let width = max(Panel.rows, Self.partBytes / (16 * positions.count) / Panel.rows * Panel.rows)
+    guard !readSites.contains(step.site), !keepsContexts, matrix.rows > 2 * width,
+      inputs.allSatisfy({ $0.missing == nil && $0.isExact })
+    else { return nil }
+    let keys = positions.map { RecordKey(step.site, layer: step.layer, position: $0) }
+    var findings = concurrentMap(keys.count, work: keys.count * matrix.rows) { place in
+      self.untakenFinding(keys[place])
+    }
+    for start in stride(from: 0, to: matrix.rows, by: width) {
+      guard findings.allSatisfy({ $0?.judgement.isRounding ?? false }) else { return nil }
+      let rows = start..<min(start + width, matrix.rows)
+      Replay.products(packs, matrix, rows: rows, into: &outputs)
+      let (before, results) = (findings, outputs)
+      findings = concurrentMap(keys.count, work: keys.count * rows.count) { place in
+        guard var finding = before[place] else { return nil }
+        let isTaken: Void? = model.tensors.trace.withVerifiedRecord(keys[place]) { record in
+          finding.judgement.take(record, from: start, values: results.values(place), errors: results.errors(place))
+        }
+        return isTaken == nil ? nil : finding
+      }
+    }
+    let settled = findings.compactMap { $0 }
+    guard settled.count == keys.count,
+      settled.allSatisfy({ $0.judgement.isRounding && $0.judgement.unbounded < $0.judgement.count })
+    else { return nil }
+    return settled.map { Row(outcome: .rounding($0)) }
+  }
+
+  /// Verifies a record; nil where it is absent, damaged or of another shape.
+  private func untakenFinding(_ key: RecordKey) -> Explanation.Finding? {
+    do throws(TraceError) {
+      let found = try model.tensors.trace.withRecord(key) { record -> Explanation.Finding? in
+        guard isWellFormed(record) else { return nil }
+        let judgement = Judgement(count: record.elementCount)
+        return Explanation.Finding(key: key, shape: record.shape, type: record.elementType, judgement: judgement)
+      }
+      return found.flatMap { $0 }
+    } catch { return nil }
   }
 
   /// Scores or weighted sums of a block in which everything is known without error; nil where something is not.

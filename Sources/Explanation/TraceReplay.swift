@@ -22,7 +22,7 @@ struct TraceReplay {
   /// Sites that are inputs of an operation.
   let readSites: Set<Site>
   /// Whether honest records are handed over with what they were judged by.
-  private let keepsContexts: Bool
+  let keepsContexts: Bool
   /// What is known of the block's sites, of the layer that was replayed last.
   var current: [Site: [Estimate?]] = [:]
   var caches: [Step: CacheRows] = [:]
@@ -211,7 +211,7 @@ struct TraceReplay {
   }
 
   /// Whether a record has the site's elements in the site's order. A vector may be recorded as rows of heads.
-  private func isWellFormed(_ record: RecordView) -> Bool {
+  func isWellFormed(_ record: RecordView) -> Bool {
     let key = record.key
     guard let site = key.name.site, (key.layer == nil) == (site.scope != .layer) else { return false }
     let sizes = model.sizes

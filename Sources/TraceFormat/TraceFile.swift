@@ -69,6 +69,17 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
   public func withRecord<Result>(
     _ key: RecordKey, _ body: (RecordView) -> Result
   ) throws(TraceError) -> Result? {
+    try withRecord(key, isVerified: false, body)
+  }
+
+  /// Lends a record of which `withRecord` has verified the checksum before; nil when there is none.
+  package func withVerifiedRecord<Result>(_ key: RecordKey, _ body: (RecordView) -> Result) -> Result? {
+    do throws(TraceError) { return try withRecord(key, isVerified: true, body) } catch { return nil }
+  }
+
+  private func withRecord<Result>(
+    _ key: RecordKey, isVerified: Bool, _ body: (RecordView) -> Result
+  ) throws(TraceError) -> Result? {
     let isCurrent = cursor > 0 && index.key(at: cursor - 1) == key
     guard let place = isCurrent ? cursor - 1 : index.place(of: key) else { return nil }
     let entry = index.entries[place]
@@ -79,7 +90,7 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
         .index, offset: Int(entry.offset), field: "entry", expected: "\(key), \(entry.chunkLength) bytes",
         found: "\(record.key), \(record.extent.chunkLength) bytes")
     }
-    try record.extent.verify(bytes)
+    if !isVerified { try record.extent.verify(bytes) }
     let start = record.extent.bodyOffset
     let payload = bytes.extracting(start..<(start + record.extent.bodyLength))
     return body(RecordView(key: key, elementType: record.elementType, shape: record.shape, payload: payload))

@@ -6,8 +6,9 @@ extension Replay {
   struct PackedVectors: Sendable {
     static let lanes = Int(BOUNDED_PRODUCTS_LANES)
 
+    /// Number of vectors.
+    let count: Int
     private let memory: KernelMemory
-    private let count: Int
     private let columns: Int
     private var groupSize = 0
     private var gamma = 0.0
@@ -15,14 +16,19 @@ extension Replay {
 
     /// Room for vectors, zeros. The second sum of their products is that of magnitudes.
     init(count: Int, columns: Int) {
+      self.init(uncleared: count, columns)
+      memory.clear()
+    }
+
+    private init(uncleared count: Int, _ columns: Int) {
       (self.count, self.columns) = (count, columns)
       memory = KernelMemory(count: (2 * columns + 1) * Self.lanes)
-      memory.clear()
     }
 
     /// Vectors of a product with a bound.
     init(_ vectors: some Collection<Estimate>, _ rule: ProductBound) {
-      self.init(count: vectors.count, columns: rule.columns)
+      self.init(uncleared: vectors.count, rule.columns)
+      if count < Self.lanes { memory.clear() }
       groupSize = rule.groupSize ?? 0
       (gamma, limit) = (rule.gamma, rule.limit)
       let (values, slacks, floors) = (memory.start, memory.start + columns * Self.lanes, floors)

@@ -41,18 +41,22 @@ struct Panel {
   /// Puts some elements into a row.
   func put(row: Int, _ elements: [Double], _ range: Range<Int>) {
     precondition(row < Self.rows && range.count == columns)
-    for (j, index) in range.enumerated() {
-      weights.start[j * Self.rows + row] = elements[index]
-      magnitudes.start[j * Self.rows + row] = abs(elements[index])
+    var place = row
+    for index in range {
+      weights.start[place] = elements[index]
+      magnitudes.start[place] = abs(elements[index])
+      place += Self.rows
     }
   }
 
   /// Puts some elements, one of each row from the first row on, into a column.
   func put(column: Int, _ elements: [Double], _ range: Range<Int>) {
     precondition(column < columns && range.count <= Self.rows)
-    for (r, index) in range.enumerated() {
-      weights.start[column * Self.rows + r] = elements[index]
-      magnitudes.start[column * Self.rows + r] = abs(elements[index])
+    var place = column * Self.rows
+    for index in range {
+      weights.start[place] = elements[index]
+      magnitudes.start[place] = abs(elements[index])
+      place += 1
     }
   }
 

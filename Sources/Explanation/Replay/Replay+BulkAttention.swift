@@ -86,17 +86,18 @@ extension Replay {
         return pack
       }
       let panel = Panel(columns: block.rows.count)
+      let totals = KernelMemory(count: Panel.rows)
       for i in stride(from: 0, to: size, by: Panel.rows) {
         let count = min(Panel.rows, size - i)
         let (start, place) = (block.start(head) + i, head * size + i)
-        var totals = SIMD16<Double>(repeating: 0)
+        totals.clear()
         for t in block.rows.indices {
           let own = block.rows[t].values
           panel.put(column: t, own, start..<(start + count))
-          for r in 0..<count { totals[r] += abs(own[start + r]) }
+          for r in 0..<count { totals.start[r] += abs(own[start + r]) }
           guard t >= block.first else { continue }
           let sizes = results.sizes.values.start + (t - block.first) * results.sizes.stride + place
-          for r in 0..<count { sizes[r] = totals[r] }
+          for r in 0..<count { sizes[r] = totals.start[r] }
         }
         for pack in packs.indices {
           let own = pack * lanes * results.products.stride + place

@@ -87,7 +87,7 @@ extension Replay {
       groupSize.map { ProductBound(columns: columns, groupSize: $0) }
       ?? ProductBound(columns: columns, roundings: roundings)
     var outputs = EstimateRows()
-    products(vectors.compactMap { $0 }, weights, rule, into: &outputs)
+    products(PackedVectors.all(vectors.compactMap { $0 }, rule), weights, into: &outputs)
     var next = 0
     return vectors.map { vector in
       guard vector != nil else { return nil }

@@ -84,6 +84,41 @@ static void UNIT(grouped)(const BoundedVectors *vectors, const BoundedPanel *pan
     }
 }
 
+typedef float UNIT(quad) __attribute__((vector_size(16), aligned(4)));
+typedef double UNIT(quad64) __attribute__((vector_size(32), aligned(8)));
+typedef int64_t UNIT(quadbits) __attribute__((vector_size(32), aligned(8)));
+
+/* Four vectors of four as four of four, exchanging the two indices. */
+#define TRANSPOSE(type, row, column)                                                                              \
+    do {                                                                                                          \
+        type low01 = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);                                         \
+        type low23 = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);                                         \
+        type high01 = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);                                        \
+        type high23 = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);                                        \
+        column[0] = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);                                            \
+        column[1] = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);                                            \
+        column[2] = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);                                          \
+        column[3] = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);                                          \
+    } while (0)
+
+/* Puts element [r][v] of the first rows and vectors at v * stride + r. */
+static void UNIT(scatter)(UNIT(block) elements, ptrdiff_t rows, ptrdiff_t count, double *to, ptrdiff_t stride)
+{
+    if (rows < ROWS || count < LANES) {
+        for (ptrdiff_t v = 0; v < count; v++)
+            for (ptrdiff_t r = 0; r < rows; r++) to[v * stride + r] = elements[r][v];
+        return;
+    }
+    for (ptrdiff_t r = 0; r < ROWS; r += 4) {
+        for (ptrdiff_t v = 0; v < LANES; v += 4) {
+            UNIT(quad64) row[4], column[4];
+            for (int i = 0; i < 4; i++) memcpy(&row[i], &elements[r + i][v], sizeof row[i]);
+            TRANSPOSE(UNIT(quad64), row, column);
+            for (int i = 0; i < 4; i++) memcpy(to + (v + i) * stride + r, &column[i], sizeof column[i]);
+        }
+    }
+}
+
 void UNIT(bounded_products)(const BoundedVectors *vectors, const BoundedPanel *panel, double *values, double *bounds,
                             ptrdiff_t stride)
 {
@@ -93,17 +128,16 @@ void UNIT(bounded_products)(const BoundedVectors *vectors, const BoundedPanel *p
         UNIT(grouped)(vectors, panel, sum, bound);
     else
         UNIT(tile)(panel->weights, panel->magnitudes, vectors->columns, vectors->values, vectors->slacks, sum, bound);
-    for (ptrdiff_t v = 0; v < vectors->count; v++) {
-        for (ptrdiff_t r = 0; r < panel->rows; r++) {
-            values[v * stride + r] = sum[r][v];
-            bounds[v * stride + r] = bound[r][v] >= vectors->limit ? (double)INFINITY : bound[r][v];
-        }
+    for (int i = 0; i < ROWS * LANES; i += WIDTH) {
+        VECTOR own = UNIT(load)(&bound[0][i]);
+        UNIT(bits) is_beyond = own >= vectors->limit;
+        UNIT(bits) infinity = (UNIT(bits))((VECTOR){0} + (double)INFINITY);
+        own = (VECTOR)((infinity & is_beyond) | ((UNIT(bits))own & ~is_beyond));
+        memcpy(&bound[0][i], &own, sizeof own);
     }
+    UNIT(scatter)(sum, panel->rows, vectors->count, values, stride);
+    UNIT(scatter)(bound, panel->rows, vectors->count, bounds, stride);
 }
-
-typedef float UNIT(quad) __attribute__((vector_size(16), aligned(4)));
-typedef double UNIT(quad64) __attribute__((vector_size(32), aligned(8)));
-typedef int64_t UNIT(quadbits) __attribute__((vector_size(32), aligned(8)));
 
 /* Four rows by four columns at a time: transposed, then converted. The following rows, which the next panel takes, are
  * asked for while this one is multiplied. */
@@ -122,16 +156,8 @@ void UNIT(bounded_panel_pack)(const float *elements, ptrdiff_t stride, ptrdiff_t
         for (ptrdiff_t r = 0; r < ROWS; r += 4) {
             UNIT(quad) row[4];
             for (int i = 0; i < 4; i++) memcpy(&row[i], elements + (r + i) * stride + j, sizeof row[i]);
-            UNIT(quad) low01 = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
-            UNIT(quad) low23 = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
-            UNIT(quad) high01 = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
-            UNIT(quad) high23 = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
-            UNIT(quad) column[4] = {
-                __builtin_shufflevector(low01, low23, 0, 1, 4, 5),
-                __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
-                __builtin_shufflevector(high01, high23, 0, 1, 4, 5),
-                __builtin_shufflevector(high01, high23, 2, 3, 6, 7),
-            };
+            UNIT(quad) column[4];
+            TRANSPOSE(UNIT(quad), row, column);
             for (int i = 0; i < 4; i++) {
                 UNIT(quad64) wide = __builtin_convertvector(column[i], UNIT(quad64));
                 UNIT(quadbits) magnitude = (UNIT(quadbits))wide & INT64_MAX;
@@ -150,3 +176,4 @@ void UNIT(bounded_panel_pack)(const float *elements, ptrdiff_t stride, ptrdiff_t
 }
 
 #undef VECTOR
+#undef TRANSPOSE

@@ -66,16 +66,13 @@ extension TraceReplay {
     }
   }
 
-  /// About how many bytes the results of a part may take, so that they are judged while caches hold them.
-  private static let partBytes = 4 << 20
-
   /// Judges a wide product that nothing reads, as logits are, part by part of its rows, without holding all of it; nil where a
   /// record is absent or there is more to say of it than that rounding explains it.
   private func settledInParts(
     _ step: Step, _ positions: Range<Int>, _ inputs: [Inputs], _ packs: [Replay.PackedVectors],
     _ matrix: WeightSource, _ outputs: inout EstimateRows
   ) -> [Row]? {
-    let width = max(Panel.rows, Self.partBytes / (16 * positions.count) / Panel.rows * Panel.rows)
+    let width = max(Panel.rows, limits.partBytes / (16 * positions.count) / Panel.rows * Panel.rows)
     guard !readSites.contains(step.site), !keepsContexts, matrix.rows > 2 * width,
       inputs.allSatisfy({ $0.missing == nil && $0.isExact })
     else { return nil }

@@ -10,10 +10,16 @@ import TraceFormat
 struct TraceReplay {
   /// Positions of a block: records are handed over block by block, step by step, position by position.
   static let blockSize = 8
-  /// Most positions that are replayed at once, where rounding explains them all.
-  private static let surveySize = 64
-  /// About how many bytes a survey's widest site may take.
-  private static let surveyBytes = 64 << 20
+
+  /// How much is done at once. No result depends on it.
+  struct Limits: Sendable {
+    /// Most positions that are replayed at once, where rounding explains them all.
+    var surveySize = 64
+    /// About how many bytes a survey's widest site may take.
+    var surveyBytes = 64 << 20
+    /// About how many bytes the results of a part of a wide product may take, so that they are judged while caches hold them.
+    var partBytes = 4 << 20
+  }
 
   let model: ReplayModel
   private let steps: [Step]
@@ -23,6 +29,7 @@ struct TraceReplay {
   let readSites: Set<Site>
   /// Whether honest records are handed over with what they were judged by.
   let keepsContexts: Bool
+  let limits: Limits
   /// What is known of the block's sites, of the layer that was replayed last.
   var current: [Site: [Estimate?]] = [:]
   var caches: [Step: CacheRows] = [:]
@@ -50,9 +57,10 @@ struct TraceReplay {
   var firstBeyond: RecordKey? { recorded.firstBeyond }
 
   /// - Parameter keepsContexts: whether every record is wanted with its context, not only those that rounding does not explain.
-  init(_ model: ReplayModel, keepsContexts: Bool = false) {
+  init(_ model: ReplayModel, keepsContexts: Bool = false, limits: Limits = Limits()) {
     self.model = model
     self.keepsContexts = keepsContexts
+    self.limits = limits
     let layers = model.sizes.layerCount
     steps = ReplayPlan.steps(layerCount: layers, quantized: model.isQuantized)
     recorded = RecordedSteps(model.tensors, context: model.sizes.sequenceLength, blockSize: Self.blockSize)
@@ -100,7 +108,7 @@ struct TraceReplay {
   /// Blocks without gaps between them, as many as may be surveyed at once.
   private func adjacent(_ blocks: [Range<Int>]) -> [[Range<Int>]] {
     let width = max(model.sizes.vocabularySize, 2 * model.sizes.headCount * positionCount)
-    let limit = max(1, min(Self.surveySize, Self.surveyBytes / (32 * width)) / Self.blockSize)
+    let limit = max(1, min(limits.surveySize, limits.surveyBytes / (32 * width)) / Self.blockSize)
     return blocks.reduce(into: []) { result, block in
       if let last = result.last, last.count < limit, last[last.count - 1].upperBound == block.lowerBound {
         result[result.count - 1].append(block)

@@ -39,7 +39,8 @@ extension TraceReplay {
   }
 
   private func products(
-    _ step: Step, _ weight: WeightName, _ positions: Range<Int>, _ inputs: [Inputs], _ outputs: inout Replay.AttentionSums
+    _ step: Step, _ weight: WeightName, _ positions: Range<Int>, _ inputs: [Inputs],
+    _ outputs: inout Replay.AttentionSums
   ) -> [Row] {
     let matrix = model.matrix(weight, layer: model.weightLayer(step.layer))
     let places = inputs.indices.filter { inputs[$0].missing == nil }

@@ -36,7 +36,9 @@ func isSame(_ left: Double, _ right: Double) -> Bool {
       Estimate([1, .infinity, 0, 2]), Estimate([.nan, 0, 1, 1]), Estimate([3e38, 3e38, 1, 1]),
       Estimate([1, 2, 3, 4], errors: [0, .infinity, 0, 0]), Estimate([0, -0.0, 0, -0.0]),
     ]
-    let matrix: [[Double]] = [[1, 1, 1, 1], [0, 0, 0, 0], [-1, .infinity, 0, 1], [1, 3e38, .nan, 2], [-0.0, 0, 0, 0]]
+    let matrix: [[Double]] = [
+      [1, 1, 1, 1], [0, 0, 0, 0], [-1, .infinity, 0, 1], [1, 3e38, .nan, 2], [-0.0, 0, 0, 0],
+    ]
     for groupSize in [nil, 2] as [Int?] { check(vectors, matrix, groupSize, seed: 0) }
   }
 

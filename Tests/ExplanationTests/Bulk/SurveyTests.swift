@@ -63,6 +63,26 @@ import TraceFormat
     }
   }
 
+  /// Traces of some positions, whose tokens go on behind the last record; of some layers; of some sites.
+  @Test(arguments: [
+    RecordFilter(positions: IndexRange(first: 3, last: 20)), RecordFilter(positions: IndexRange(first: 30)),
+    RecordFilter(layers: IndexRange(first: 1, last: 1)),
+    RecordFilter(names: ["x.embed", "x.attn_residual", "logits"].map { NamePattern($0) }),
+  ])
+  func partsOfTraces(filter: RecordFilter) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("run.trace")
+    let checkpoint = try TestModel.grouped.checkpoint()
+    let tokens = sampleTokens(count: 40, vocabularySize: checkpoint.configuration.vocabularySize)
+    try trace(checkpoint, FaultyOperations([]), tokens: tokens, to: path, filter: filter)
+    let model = ModelWeights(try TestModel.grouped.checkpoint())
+    let expected = try items(path, model, quantized: false, TraceReplay.Limits(surveySize: 8))
+    #expect(!expected.isEmpty)
+    for limits in Self.limits {
+      #expect(try items(path, model, quantized: false, limits) == expected, "\(limits)")
+    }
+  }
+
   /// Records and tokens missing, damaged and misshapen here and there.
   @Test(arguments: [1, 2, 3, 4] as [UInt64])
   func tracesWithHoles(seed: UInt64) throws {
@@ -75,7 +95,8 @@ import TraceFormat
     var damaged = try folder.read("whole.trace")
     var generator = SplitMix(seed: seed)
     // Chunks of records begin with TENS; a hole is a record whose kind is destroyed, or whose payload is.
-    for start in stride(from: 0, to: damaged.count - 64, by: 64) where damaged[start..<(start + 4)] == [84, 69, 78, 83] {
+    for start in stride(from: 0, to: damaged.count - 64, by: 64)
+    where damaged[start..<(start + 4)] == [84, 69, 78, 83] {
       switch Int.random(in: 0..<(seed == 4 ? 4 : 60), using: &generator) {
       case 0: damaged[start] ^= 1
       case 1: damaged[start + 40] ^= 1

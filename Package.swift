@@ -63,7 +63,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ExplanationTests",
-      dependencies: ["Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
+      dependencies: [
+        "Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport", "VectorKernels",
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "Recall", dependencies: ["Explanation", "TraceFormat", "Model", "TestSupport"],

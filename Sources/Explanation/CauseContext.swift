@@ -82,13 +82,6 @@ struct ReplayModel: Sendable {
       })
   }
 
-  /// Softmax of all heads.
-  func softmax(_ scores: Estimate) -> Estimate {
-    let length = scores.count / sizes.headCount
-    return Estimate.joined(
-      (0..<sizes.headCount).map { Replay.softmax(scores.slice(($0 * length)..<(($0 + 1) * length))) })
-  }
-
   /// Weighted sums of all heads.
   func weightedSum(_ weights: Estimate, _ values: [Estimate], valueHead: (Int) -> Int) -> Estimate {
     let (size, length) = (sizes.headSize, values.count)

@@ -30,16 +30,35 @@ package struct Estimate: Sendable {
   func error(_ index: Int) -> Double { errors.isEmpty ? 0 : errors[index] }
 
   /// Whether no element has a bound: honest results may be anything.
-  var isUnbounded: Bool { !errors.isEmpty && errors.allSatisfy { $0 == .infinity } }
+  var isUnbounded: Bool { Self.isUnbounded(errors.span) }
+
+  /// Whether the bounds are so wide that a result twice as large, or none at all, would pass: such an estimate proves
+  /// nothing.
+  var isTooWide: Bool { Self.isTooWide(values.span, errors.span) }
 
   /// Some of the elements.
   func slice(_ range: Range<Int>) -> Estimate {
     Estimate(Array(values[range]), errors: errors.isEmpty ? [] : Array(errors[range]))
   }
 
-  /// Whether the bounds are so wide that a result twice as large, or none at all, would pass: such an estimate proves
-  /// nothing.
-  var isTooWide: Bool {
+  /// A copy of lent values and bounds.
+  init(copying values: Span<Double>, _ errors: Span<Double>) {
+    func copy(_ span: Span<Double>) -> [Double] {
+      [Double](unsafeUninitializedCapacity: span.count) { buffer, count in
+        for index in span.indices { buffer[index] = span[index] }
+        count = span.count
+      }
+    }
+    self.init(copy(values), errors: copy(errors))
+  }
+
+  /// `isUnbounded` of lent bounds.
+  static func isUnbounded(_ errors: Span<Double>) -> Bool {
+    !errors.isEmpty && errors.indices.allSatisfy { errors[$0] == .infinity }
+  }
+
+  /// `isTooWide` of lent values and bounds.
+  static func isTooWide(_ values: Span<Double>, _ errors: Span<Double>) -> Bool {
     guard !errors.isEmpty else { return false }
     var (error, size) = (0.0, 0.0)
     for index in values.indices {
@@ -47,7 +66,7 @@ package struct Estimate: Sendable {
       size += values[index] * values[index]
     }
     // Bounds of underflow alone are narrow whatever they bound, zeros included.
-    let narrow = 1e-60 * Double(count)
+    let narrow = 1e-60 * Double(values.count)
     return !(error.isFinite && error <= max(size / 4, narrow))
   }
 }

@@ -93,14 +93,15 @@ package struct Explainer {
   /// - Parameter progress: called from time to time with the number of positions done and of all.
   package consuming func explain(progress: (Int, Int) -> Void = { _, _ in }) -> Explanation {
     takeForeignNames()
-    var replay = TraceReplay(replayModel)
+    var replay = TraceReplay(replayModel, keepsContexts: expected != nil)
     let total = replay.positionCount
     if let key = replay.firstBeyond {
       result.problems.append("\(key) lies beyond the model's context of \(replayModel.sizes.sequenceLength)")
     }
     replay.run(progress: { progress($0, total) }) { key, outcome in
       switch outcome {
-      case .replayed(let judgement, let context): take(key, judgement, context)
+      case .rounding(let finding): take(finding, nil)
+      case .replayed(let finding, let context): take(finding, context)
       case .unchecked(let reason): takeUnchecked(key, reason)
       case .malformed(let reason, let detail):
         takeUnchecked(key, reason)
@@ -117,29 +118,24 @@ package struct Explainer {
     return result
   }
 
-  private mutating func take(_ key: RecordKey, _ judgement: Judgement, _ context: CauseContext) {
-    let tensor = context.actual
-    expected?.take(key, tensor, context.expected, isFaulty: !judgement.isRounding)
-    let finding = Explanation.Finding(key: key, shape: tensor.shape, type: tensor.type, judgement: judgement)
-    var summary = result.sites[context.site] ?? Explanation.SiteSummary()
-    summary.records += 1
-    summary.elements += tensor.values.count - judgement.unbounded
+  /// Takes a record that was judged, with its context where rounding does not explain it or a reference is there.
+  private mutating func take(_ finding: Explanation.Finding, _ context: CauseContext?) {
+    let (key, judgement) = (finding.key, finding.judgement)
+    guard let site = key.name.site else { return }
+    if let context { expected?.take(key, context.actual, context.expected, isFaulty: !judgement.isRounding) }
     if judgement.unbounded > 0 {
       takeUnchecked(
         key, "computed from what leaves the range of float32 or is not a number, where honest results differ",
         elements: judgement.unbounded)
     }
-    if judgement.isRounding {
-      if summary.worst.map({ judgement.ratio > $0.judgement.ratio }) ?? true { summary.worst = finding }
-      let place = Explanation.SiteSummary.limits.firstIndex { judgement.ratio <= $0 } ?? 4
-      summary.distribution[place] += 1
-    } else if investigations[context.site] == nil {
-      investigations[context.site] = Investigation(context, finding)
-      through[context.site] = unrecordedInputs(context)
+    result.sites[site, default: Explanation.SiteSummary()].take(finding)
+    guard !judgement.isRounding, let context else { return }
+    if investigations[site] == nil {
+      investigations[site] = Investigation(context, finding)
+      through[site] = unrecordedInputs(context)
     } else {
-      investigations[context.site]?.take(context, finding)
+      investigations[site]?.take(context, finding)
     }
-    result.sites[context.site] = summary
   }
 
   private mutating func takeForeignNames() {

@@ -24,7 +24,7 @@ package struct Explanation: Sendable {
     /// Its format.
     package let type: ElementType
     /// How it compares with the replay.
-    package let judgement: Judgement
+    package internal(set) var judgement: Judgement
 
     /// The worst element's coordinates.
     package var index: [Int] { shape.coordinates(of: judgement.index) }
@@ -78,6 +78,16 @@ package struct Explanation: Sendable {
     package internal(set) var distribution = [0, 0, 0, 0, 0]
     /// The upper ends of `distribution`.
     package static let limits = [0.001, 0.01, 0.1, 0.5, 1]
+
+    /// Counts a record that was judged.
+    mutating func take(_ finding: Finding) {
+      let judgement = finding.judgement
+      records += 1
+      elements += judgement.count - judgement.unbounded
+      guard judgement.isRounding else { return }
+      if worst.map({ judgement.ratio > $0.judgement.ratio }) ?? true { worst = finding }
+      distribution[Self.limits.firstIndex { judgement.ratio <= $0 } ?? 4] += 1
+    }
   }
 
   /// Records, or elements of them, that could not be checked for one reason.

@@ -1,4 +1,5 @@
 import TraceFormat
+import VectorKernels
 
 /// How a recorded tensor compares with the replay of its operation.
 package struct Judgement: Sendable {
@@ -23,21 +24,72 @@ package struct Judgement: Sendable {
   /// Whether rounding explains every element.
   package var isRounding: Bool { faulty == 0 }
 
-  /// Compares a recorded tensor with an estimate of the same length.
-  init(_ tensor: RecordedTensor, _ estimate: Estimate) {
-    count = tensor.values.count
-    ratio = -1
-    for i in 0..<count {
-      let element = Element(tensor.values[i], estimate.values[i], estimate.error(i), tensor.type)
-      if !element.passes { faulty += 1 }
-      if element.isUnbounded { unbounded += 1 }
-      if element.ratio > ratio {
-        ratio = element.ratio
-        index = i
-        (expected, actual, bound) = (estimate.values[i], tensor.values[i], element.bound)
+  /// Compares a record with what it should be. Shapes: as many values and bounds as the record has elements, or no bounds where
+  /// values are exact.
+  init(
+    _ record: RecordView, values: Span<Double>, errors: Span<Double>, unit: VectorUnit = vector_unit_widest()
+  ) {
+    self.init(count: record.elementCount)
+    take(record, from: 0, values: values, errors: errors, unit: unit)
+  }
+
+  /// A judgement of a record of which nothing has been taken yet.
+  init(count: Int) { self.count = count }
+
+  /// Takes consecutive elements of a record, after those before them.
+  mutating func take(
+    _ record: RecordView, from start: Int, values: Span<Double>, errors: Span<Double>,
+    unit: VectorUnit = vector_unit_widest()
+  ) {
+    var i = 0
+    while i < values.count {
+      if record.elementType == .float32, !errors.isEmpty {
+        i += elementsWithoutNews(record.payload, values, errors, start, from: i, unit)
+      }
+      for place in i..<min(i + 8, values.count) {
+        take(
+          start + place, record.element(start + place), values[place], errors.isEmpty ? 0 : errors[place],
+          record.elementType)
+      }
+      i = min(i + 8, values.count)
+    }
+  }
+
+  private mutating func take(_ place: Int, _ actual: Double, _ value: Double, _ error: Double, _ type: ElementType) {
+    let element = Element(actual, value, error, type)
+    if !element.passes { faulty += 1 }
+    if element.isUnbounded { unbounded += 1 }
+    if element.ratio > ratio || place == 0 {
+      ratio = element.ratio
+      index = place
+      (expected, self.actual, bound) = (value, actual, element.bound)
+    }
+  }
+
+  /// Number of float32 elements from a place of those that begin at `first` on that are finite, within their bounds, and not at a greater ratio than the
+  /// greatest so far: there is nothing to note of them.
+  ///
+  /// It does without divisions: where the error is at most the bound times a little less than the greatest ratio, the quotient
+  /// rounds to no more than that ratio. Ratios near the end of float64's range count as 0.
+  private func elementsWithoutNews(
+    _ payload: RawSpan, _ values: Span<Double>, _ errors: Span<Double>, _ first: Int, from start: Int,
+    _ unit: VectorUnit
+  ) -> Int {
+    // The first element is the worst so far, whatever its ratio.
+    guard first + start > 0 else { return 0 }
+    precondition(errors.count == values.count && first >= 0 && payload.byteCount >= 4 * (first + values.count))
+    let factor = ratio < 0x1p-800 ? 0 : min(ratio, 1) * (1 - 0x1p-50)
+    return payload.withUnsafeBytes { actual in
+      values.withUnsafeBufferPointer { values in
+        errors.withUnsafeBufferPointer { errors in
+          guard let actual = actual.baseAddress, let value = values.baseAddress, let error = errors.baseAddress else {
+            return 0
+          }
+          return bound_checks_prefix(
+            unit, actual + 4 * (first + start), value + start, error + start, values.count - start, factor)
+        }
       }
     }
-    ratio = max(ratio, 0)
   }
 
   /// The verdict of one element.

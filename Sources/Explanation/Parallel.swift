@@ -16,3 +16,12 @@ func concurrentMap<Result: Sendable>(_ count: Int, work: Int = .max, _ body: (In
   }
   return results.withLock { $0.compactMap { $0 } }
 }
+
+/// Calls a body for 0..<count, on all processors; for 1, on this one.
+func concurrently(_ count: Int, _ body: (Int) -> Void) {
+  guard count > 1 else { return (0..<count).forEach(body) }
+  withoutActuallyEscaping(body) { body in
+    nonisolated(unsafe) let body = body
+    DispatchQueue.concurrentPerform(iterations: count) { body($0) }
+  }
+}

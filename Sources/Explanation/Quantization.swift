@@ -34,7 +34,7 @@ struct Quantization {
         var replay = TraceReplay(replayModel)
         var count = 0
         replay.run(before: TraceReplay.blockSize) { _, outcome in
-          if case .replayed(let judgement, _) = outcome, !judgement.isRounding { count += 1 }
+          if case .replayed(let finding, _) = outcome, !finding.judgement.isRounding { count += 1 }
         }
         return count
       }

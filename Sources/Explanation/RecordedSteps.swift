@@ -32,8 +32,9 @@ struct RecordedSteps {
       positionCount = max(positionCount, key.position + 1)
       used.insert(key.position / blockSize)
     }
+    // Tokens may go on behind the last record.
     let end = positionCount
-    blocks = used.sorted().map { ($0 * blockSize)..<min(($0 + 1) * blockSize, end) }.filter { !$0.isEmpty }
+    blocks = used.sorted().map { $0 * blockSize }.filter { $0 < end }.map { $0..<min($0 + blockSize, end) }
   }
 
   /// At how many positions of a block each step was recorded.

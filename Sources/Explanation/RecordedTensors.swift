@@ -6,6 +6,23 @@ struct RecordedTensor: Sendable {
   let shape: TensorShape
   let values: [Double]
 
+  /// A copy of a record.
+  init(_ record: RecordView) {
+    (type, shape) = (record.elementType, record.shape)
+    let count = record.elementCount
+    if type == .float32 {
+      let payload = record.payload
+      values = [Double](unsafeUninitializedCapacity: count) { buffer, filled in
+        for index in 0..<count {
+          buffer[index] = Double(payload.unsafeLoadUnaligned(fromByteOffset: 4 * index, as: Float.self))
+        }
+        filled = count
+      }
+    } else {
+      values = (0..<count).map { record.element($0) }
+    }
+  }
+
   /// The tensor as an input: what was computed with may differ from what was stored by the rounding of the storage.
   var estimate: Estimate {
     guard type == .float16 || type == .bfloat16 else { return Estimate(values) }
@@ -27,11 +44,7 @@ package final class RecordedTensors: Sendable {
   ///
   /// - Throws: what is wrong with the record.
   func tensor(_ key: RecordKey) throws(TraceError) -> RecordedTensor? {
-    try trace.withRecord(key) { record in
-      var values = [Double](repeating: 0, count: record.elementCount)
-      for index in values.indices { values[index] = record.element(index) }
-      return RecordedTensor(type: record.elementType, shape: record.shape, values: values)
-    }
+    try trace.withRecord(key) { RecordedTensor($0) }
   }
 
   /// A tensor of a site, whatever is wrong with it counting as absent.

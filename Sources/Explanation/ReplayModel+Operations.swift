@@ -17,7 +17,7 @@ extension ReplayModel {
     case .rotation: return Replay.rotate(inputs[0], position: position, rotation)
     case .scores:
       return scores(inputs[0], cache, divisor: Double(sizes.headSize).squareRoot(), keyHead: keyHead)
-    case .softmax: return softmax(inputs[0])
+    case .softmax: return Replay.softmax(inputs[0], heads: sizes.headCount)
     case .weightedSum: return weightedSum(inputs[0], cache, valueHead: keyHead)
     case .residual:
       // A branch that was not recorded may have been summed into x, term by term.

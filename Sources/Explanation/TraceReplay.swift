@@ -8,23 +8,47 @@ import TraceFormat
 /// so that its error bound goes on to the next recorded site. Besides mapped files it holds a block's activations and the
 /// cache of keys and values, as the model itself does.
 struct TraceReplay {
-  static let blockSize = Replay.ProductBatch.capacity
+  /// Positions of a block: records are handed over block by block, step by step, position by position.
+  static let blockSize = 8
+
+  /// How much is done at once. No result depends on it.
+  struct Limits: Sendable {
+    /// Most positions that are replayed at once, where rounding explains them all.
+    var surveySize = 64
+    /// About how many bytes a survey's widest site may take.
+    var surveyBytes = 64 << 20
+    /// About how many bytes the results of a part of a wide product may take, so that they are judged while caches hold them.
+    var partBytes = 4 << 20
+  }
 
   let model: ReplayModel
   private let steps: [Step]
   private let recorded: RecordedSteps
   private let cachedSteps: Set<Step>
-  private var current: [Site: [Estimate?]] = [:]
-  private var caches: [Step: [Estimate?]] = [:]
+  /// Sites that are inputs of an operation.
+  let readSites: Set<Site>
+  /// Whether honest records are handed over with what they were judged by.
+  let keepsContexts: Bool
+  let limits: Limits
+  /// What is known of the block's sites, of the layer that was replayed last.
+  var current: [Site: [Estimate?]] = [:]
+  var caches: [Step: CacheRows] = [:]
+  /// Memory for the results of a step.
+  private var outputs = Replay.AttentionSums()
 
   /// What the replay of one record gives.
   enum Outcome: Sendable {
+    /// Rounding explains the record.
+    case rounding(Explanation.Finding)
     /// The operation could be replayed: how the record compares; the context holds both.
-    case replayed(Judgement, CauseContext)
+    indirect case replayed(Explanation.Finding, CauseContext)
     /// It could not; why.
     case unchecked(String)
     /// The record cannot be what it says: damaged, or of another shape; how.
     case malformed(reason: String, detail: String)
+
+    /// Whether this is all that there is to say.
+    var isSettled: Bool { if case .replayed = self { false } else { true } }
   }
 
   /// Number of positions, recorded or not, that a replay goes through.
@@ -32,8 +56,11 @@ struct TraceReplay {
   /// The first record beyond the model's context, which is not replayed; nil where there is none.
   var firstBeyond: RecordKey? { recorded.firstBeyond }
 
-  init(_ model: ReplayModel) {
+  /// - Parameter keepsContexts: whether every record is wanted with its context, not only those that rounding does not explain.
+  init(_ model: ReplayModel, keepsContexts: Bool = false, limits: Limits = Limits()) {
     self.model = model
+    self.keepsContexts = keepsContexts
+    self.limits = limits
     let layers = model.sizes.layerCount
     steps = ReplayPlan.steps(layerCount: layers, quantized: model.isQuantized)
     recorded = RecordedSteps(model.tensors, context: model.sizes.sequenceLength, blockSize: Self.blockSize)
@@ -43,167 +70,164 @@ struct TraceReplay {
         steps, layerCount: layers, quantized: model.isQuantized, cached: [], isRecorded: { anywhere.contains($0) },
         isComplete: { _ in false }
       ).cached
+    let operations = Site.all(quantized: model.isQuantized).map { $0.operation(quantized: model.isQuantized) }
+    readSites = Set(
+      operations.flatMap(\.inputs).flatMap { input in
+        if case .below(_, let first) = input { [input.site, first] } else { [input.site] }
+      })
   }
 
   /// Replays everything.
+  ///
+  /// Most traces are honest, so many positions are surveyed at once, and only where rounding does not explain a record they are
+  /// replayed again, block by block, to hand over contexts. The order of records is the same.
   ///
   /// - Parameters:
   ///   - end: the position before which to stop; nil replays all.
   ///   - progress: called after each block with the number of positions done.
   ///   - body: called for every record of the table's sites, in an order in which inputs precede outputs.
   mutating func run(before end: Int? = nil, progress: (Int) -> Void = { _ in }, _ body: (RecordKey, Outcome) -> Void) {
-    for positions in recorded.blocks where positions.lowerBound < end ?? Int.max {
-      let block = recorded.block(positions)
-      let plan = ReplayPlan(
-        steps, layerCount: model.sizes.layerCount, quantized: model.isQuantized, cached: cachedSteps,
-        isRecorded: { (block[$0] ?? 0) > 0 }, isComplete: { (block[$0] ?? 0) == positions.count })
-      for step in steps where plan.needed.contains(step) { perform(step, positions, body) }
-      progress(positions.upperBound)
+    let blocks = recorded.blocks.filter { $0.lowerBound < end ?? Int.max }
+    for several in adjacent(blocks) {
+      let start = several[0].lowerBound
+      if !keepsContexts, several.count > 1, let settled = survey(start..<several[several.count - 1].upperBound) {
+        for block in several {
+          for results in settled { results.handOver(block, body) }
+          progress(block.upperBound)
+        }
+        continue
+      }
+      for key in caches.keys { caches[key]?.truncate(to: start) }
+      for block in several {
+        for step in needed(block) { perform(step, block).handOver(block, body) }
+        progress(block.upperBound)
+      }
     }
   }
 
-  private mutating func perform(_ step: Step, _ positions: Range<Int>, _ body: (RecordKey, Outcome) -> Void) {
-    let rows = self.rows(step, positions)
-    current[step.site] = rows.map(\.result)
+  /// Blocks without gaps between them, as many as may be surveyed at once.
+  private func adjacent(_ blocks: [Range<Int>]) -> [[Range<Int>]] {
+    let width = max(model.sizes.vocabularySize, 2 * model.sizes.headCount * positionCount)
+    let limit = max(1, min(limits.surveySize, limits.surveyBytes / (32 * width)) / Self.blockSize)
+    return blocks.reduce(into: []) { result, block in
+      if let last = result.last, last.count < limit, last[last.count - 1].upperBound == block.lowerBound {
+        result[result.count - 1].append(block)
+      } else {
+        result.append([block])
+      }
+    }
+  }
+
+  /// Replays positions at once; nil as soon as there is more to say of a record.
+  private mutating func survey(_ positions: Range<Int>) -> [StepResults]? {
+    var settled: [StepResults] = []
+    for step in needed(positions) {
+      let results = perform(step, positions)
+      guard results.outcomes.allSatisfy({ $0?.isSettled ?? true }) else { return nil }
+      settled.append(results)
+    }
+    return settled
+  }
+
+  /// The steps that positions need, in order.
+  private func needed(_ positions: Range<Int>) -> [Step] {
+    let block = recorded.block(positions)
+    let plan = ReplayPlan(
+      steps, layerCount: model.sizes.layerCount, quantized: model.isQuantized, cached: cachedSteps,
+      isRecorded: { (block[$0] ?? 0) > 0 }, isComplete: { (block[$0] ?? 0) == positions.count })
+    return steps.filter(plan.needed.contains)
+  }
+
+  /// What there is to say of a step's records.
+  private struct StepResults {
+    let step: Step
+    let positions: Range<Int>
+    /// One per position; nil where nothing was recorded.
+    let outcomes: [Outcome?]
+
+    func handOver(_ block: Range<Int>, _ body: (RecordKey, Outcome) -> Void) {
+      for position in block {
+        guard let outcome = outcomes[position - positions.lowerBound] else { continue }
+        body(RecordKey(step.site, layer: step.layer, position: position), outcome)
+      }
+    }
+  }
+
+  private mutating func perform(_ step: Step, _ positions: Range<Int>) -> StepResults {
+    var outputs = Replay.AttentionSums()
+    swap(&outputs, &self.outputs)
+    let rows = rows(step, positions, &outputs)
+    self.outputs = outputs
+    if readSites.contains(step.site) { current[step.site] = rows.map(\.result) }
     // Behind a gap in the positions nothing is known of what came before, so the cache ends there.
     if step.site.isCached, caches[step]?.count ?? 0 == positions.lowerBound {
-      caches[step, default: []] += rows.map(\.result)
+      caches[step, default: CacheRows()].append(rows.map(\.result))
     }
-    for (row, position) in zip(rows, positions) {
-      if let outcome = row.outcome { body(RecordKey(step.site, layer: step.layer, position: position), outcome) }
-    }
+    return StepResults(step: step, positions: positions, outcomes: rows.map(\.outcome))
   }
 
   /// One step at one position: what later steps compute with, and what there is to say of its record.
-  private struct Row: Sendable {
-    /// The recorded values, or the estimate where there are none; nil where neither is known.
+  struct Row: Sendable {
+    /// The recorded values, or the estimate where there are none; nil where neither is known, or nothing reads it.
     var result: Estimate?
     /// nil where nothing was recorded.
     var outcome: Outcome?
   }
 
-  /// Replays a step at every position of a block and judges its records, on all processors where there is enough to do.
-  private func rows(_ step: Step, _ positions: Range<Int>) -> [Row] {
-    let operation = step.site.operation(quantized: model.isQuantized)
-    let work = positions.count * self.work(step.site, operation, position: positions.upperBound)
-    guard operation.kind == .product, let weight = operation.weight else {
-      return concurrentMap(positions.count, work: work) { row in
-        let position = positions.lowerBound + row
-        let inputs = self.inputs(step, position, positions)
-        guard inputs.missing == nil else { return self.row(step, position, inputs, nil) }
-        let estimate = model.replay(
-          operation, layer: step.layer, position: position, inputs.values, cache: inputs.cache)
-        return self.row(step, position, inputs, estimate)
-      }
-    }
-    let inputs = positions.map { self.inputs(step, $0, positions) }
-    let vectors = inputs.map { $0.missing == nil ? model.activation($0.values) : nil }
-    let estimates = Replay.product(
-      vectors, model.matrix(weight, layer: model.weightLayer(step.layer)), groupSize: model.productGroupSize)
-    return concurrentMap(positions.count, work: work) { row in
-      self.row(step, positions.lowerBound + row, inputs[row], estimates[row])
-    }
-  }
-
-  /// About how many elementary steps one row takes, a product's own apart.
-  private func work(_ site: Site, _ operation: SiteOperation, position: Int) -> Int {
-    let length =
-      model.sizes.length(of: site, groupSize: model.weights.groupSize) ?? model.sizes.headCount * (position + 1)
-    switch operation.kind {
-    case .scores: return length * model.sizes.headSize
-    case .weightedSum: return length * (position + 1)
-    case .softmax, .swiglu, .rotation: return length * 8
-    default: return length
-    }
-  }
-
-  /// Compares an estimate with what was recorded.
-  private func row(_ step: Step, _ position: Int, _ inputs: Inputs, _ estimate: Estimate?) -> Row {
+  /// Compares an estimate with what was recorded. The estimate is lent; without one, both spans are empty.
+  func row(
+    _ step: Step, _ position: Int, _ inputs: Inputs, isKnown: Bool, values: Span<Double>, errors: Span<Double>
+  ) -> Row {
     let key = RecordKey(step.site, layer: step.layer, position: position)
-    let isBlind = estimate.map { !inputs.isExact && $0.isTooWide } ?? false
-    guard model.tensors.contains(key) else { return Row(result: isBlind ? nil : estimate) }
-    let tensor: RecordedTensor
+    let isBlind = isKnown && !inputs.isExact && Estimate.isTooWide(values, errors)
+    let isRead = readSites.contains(step.site)
+    func estimate() -> Estimate? { isKnown && !isBlind && isRead ? Estimate(copying: values, errors) : nil }
     do throws(TraceError) {
-      guard let found = try model.tensors.tensor(key) else { return Row() }
-      tensor = found
-    } catch {
-      return Row(
-        result: isBlind ? nil : estimate, outcome: .malformed(reason: "damaged", detail: error.description))
-    }
-    guard isWellFormed(tensor, key) else {
-      return Row(
-        result: isBlind ? nil : estimate,
-        outcome: .malformed(
-          reason: "of another shape than the site has in this model",
-          detail: "its shape is \(tensor.shape), and the model's is \(shape(key))"))
-    }
-    guard let estimate else {
-      return Row(result: tensor.estimate, outcome: .unchecked(inputs.missing ?? "an input is missing"))
-    }
-    guard !isBlind else {
-      let reason = "too much between it and the nearest recorded tensors was not recorded to prove anything"
-      return Row(result: tensor.estimate, outcome: .unchecked(reason))
-    }
-    guard !estimate.isUnbounded else {
-      let reason = "what it is computed from leaves the range of float32, where honest results differ"
-      return Row(result: tensor.estimate, outcome: .unchecked(reason))
-    }
-    let context = CauseContext(
-      replay: model, site: step.site, layer: step.layer, position: position, inputs: inputs.values,
-      actual: tensor, expected: estimate, cache: inputs.cache)
-    return Row(result: tensor.estimate, outcome: .replayed(Judgement(tensor, estimate), context))
-  }
-
-  /// What an operation reads at one position.
-  private struct Inputs {
-    var values: [Estimate] = []
-    var cache: [Estimate] = []
-    /// Why something is absent; nil where nothing is.
-    var missing: String?
-
-    var isExact: Bool { values.allSatisfy(\.isExact) && cache.allSatisfy(\.isExact) }
-  }
-
-  private func inputs(_ step: Step, _ position: Int, _ block: Range<Int>) -> Inputs {
-    var result = Inputs()
-    let operation = step.site.operation(quantized: model.isQuantized)
-    for input in operation.inputs {
-      let source = input.source(layer: step.layer, layerCount: model.sizes.layerCount)
-      if case .cached = input {
-        let rows = caches[Step(site: source.site, layer: source.layer)] ?? []
-        let known = rows.prefix(position + 1).compactMap { $0 }
-        if known.count == position + 1 {
-          result.cache = known
-        } else {
-          result.missing =
-            "\(source.site.rawValue) of an earlier position is not there and cannot be computed from what is"
+      let row = try model.tensors.trace.withRecord(key) { record -> Row in
+        guard isWellFormed(record) else {
+          return Row(
+            result: estimate(),
+            outcome: .malformed(
+              reason: "of another shape than the site has in this model",
+              detail: "its shape is \(record.shape), and the model's is \(shape(key))"))
         }
-      } else if let estimate = current[source.site]?[position - block.lowerBound] {
-        result.values.append(estimate)
-      } else {
-        result.missing = "\(source.site.rawValue) is not there and cannot be computed from what is"
+        let result = isRead ? RecordedTensor(record).estimate : nil
+        guard isKnown else {
+          return Row(result: result, outcome: .unchecked(inputs.missing ?? "an input is missing"))
+        }
+        guard !isBlind else {
+          let reason = "too much between it and the nearest recorded tensors was not recorded to prove anything"
+          return Row(result: result, outcome: .unchecked(reason))
+        }
+        guard !Estimate.isUnbounded(errors) else {
+          let reason = "what it is computed from leaves the range of float32, where honest results differ"
+          return Row(result: result, outcome: .unchecked(reason))
+        }
+        let judgement = Judgement(record, values: values, errors: errors)
+        let finding = Explanation.Finding(
+          key: key, shape: record.shape, type: record.elementType, judgement: judgement)
+        guard keepsContexts || !judgement.isRounding else { return Row(result: result, outcome: .rounding(finding)) }
+        let context = CauseContext(
+          replay: model, site: step.site, layer: step.layer, position: position, inputs: inputs.values,
+          actual: RecordedTensor(record), expected: Estimate(copying: values, errors), cache: cache(inputs, position))
+        return Row(result: result, outcome: .replayed(finding, context))
       }
+      return row ?? Row(result: estimate())
+    } catch {
+      return Row(result: estimate(), outcome: .malformed(reason: "damaged", detail: error.description))
     }
-    if operation.kind == .embedding {
-      if let token = model.tokens[position] {
-        let isKnown = (0..<model.sizes.vocabularySize).contains(token)
-        if !isKnown { result.missing = "its token is outside the vocabulary" }
-      } else {
-        result.missing = "its token is unknown"
-      }
-    }
-    return result
   }
 
   /// Whether a record has the site's elements in the site's order. A vector may be recorded as rows of heads.
-  private func isWellFormed(_ tensor: RecordedTensor, _ key: RecordKey) -> Bool {
+  func isWellFormed(_ record: RecordView) -> Bool {
+    let key = record.key
     guard let site = key.name.site, (key.layer == nil) == (site.scope != .layer) else { return false }
     let sizes = model.sizes
     if let length = sizes.length(of: site, groupSize: model.weights.groupSize) {
-      return tensor.values.count == length
+      return record.elementCount == length
     }
-    let isTransposed = tensor.shape.rank > 1 && tensor.shape.dimensions[0] != sizes.headCount
-    return tensor.values.count == sizes.headCount * (key.position + 1) && !isTransposed
+    let isTransposed = record.shape.rank > 1 && record.shape.dimensions[0] != sizes.headCount
+    return record.elementCount == sizes.headCount * (key.position + 1) && !isTransposed
   }
 
   /// The site's shape in words.

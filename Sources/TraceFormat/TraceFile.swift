@@ -80,22 +80,35 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
   public func withRecord<Result>(
     _ key: RecordKey, _ body: (RecordView) -> Result
   ) throws(TraceError) -> Result? {
-    let isCurrent = cursor > 0 && self.key(at: cursor - 1) == key
-    guard let place = isCurrent ? cursor - 1 : index.place(of: key, in: file.bytes) else { return nil }
+    guard let place = place(of: key) else { return nil }
     return try withRecord(at: place, body)
+  }
+
+  /// Lends a record of which `withRecord` has verified the checksum before; nil when there is none.
+  package func withVerifiedRecord<Result>(_ key: RecordKey, _ body: (RecordView) -> Result) -> Result? {
+    do throws(TraceError) {
+      guard let place = place(of: key) else { return nil }
+      return try withRecord(at: place, isVerified: true, body)
+    } catch { return nil }
+  }
+
+  private func place(of key: RecordKey) -> Int? {
+    let isCurrent = cursor > 0 && self.key(at: cursor - 1) == key
+    return isCurrent ? cursor - 1 : index.place(of: key, in: file.bytes)
   }
 
   /// Lends a record, by its place in the order of execution.
   ///
+  /// - Parameter isVerified: whether its checksum has been verified before.
   /// - Throws: what is wrong with the record, its checksum included.
   package func withRecord<Result>(
-    at place: Int, _ body: (RecordView) -> Result
+    at place: Int, isVerified: Bool = false, _ body: (RecordView) -> Result
   ) throws(TraceError) -> Result {
     let entry = entry(at: place)
     let key = index.key(entry)
     let bytes = file.bytes
     let (elementType, shape, extent) = try parse(entry, key)
-    try extent.verify(bytes)
+    if !isVerified { try extent.verify(bytes) }
     let payload = bytes.extracting(extent.bodyOffset..<(extent.bodyOffset + extent.bodyLength))
     return body(RecordView(key: key, elementType: elementType, shape: shape, payload: payload))
   }

@@ -38,7 +38,10 @@ import VectorKernels
     let weights = bytes(size.rows * size.columns)
     let scales = (0..<(weights.count / size.group)).map { _ in Float.random(in: 0...0.1, using: &generator) }
     // The scales of a checkpoint are not aligned.
-    let file = [0] + scales.flatMap { scale in (0..<4).map { UInt8(truncatingIfNeeded: scale.bitPattern >> ($0 * 8)) } }
+    var file: [UInt8] = [0]
+    for scale in scales {
+      for shift in 0..<4 { file.append(UInt8(truncatingIfNeeded: scale.bitPattern >> UInt32(shift * 8))) }
+    }
     let view = QuantizedMatrixView(
       values: weights.span, scaleBytes: file.span.bytes.extracting(1...), rows: size.rows, columns: size.columns,
       groupSize: size.group)

@@ -116,12 +116,14 @@ extension Catalogue {
     guard source.columns == input.count else { return nil }
     // Whoever misreads int8 weights may also have left out the integer sums: the float bound admits both.
     let roundings = context.replay.isQuantized ? 2 : 0
-    let batch = Replay.ProductBatch([input], roundings: roundings)
+    let rule = Replay.ProductBound(columns: source.columns, roundings: roundings)
+    var buffer = [Double](repeating: 0, count: source.columns)
     // A few rows tell most hypotheses wrong before the whole product is computed.
     let stride = max(1, source.rows / 4)
     for row in Swift.stride(from: 0, to: source.rows, by: stride) {
-      let (value, bound) = batch.product(source, rows: row..<(row + 1))[0]
-      let element = Judgement.Element(context.actual.values[row], value[0], bound[0], context.actual.type)
+      source.fill(row, &buffer)
+      let (value, bound) = Replay.product(input, buffer, rule)
+      let element = Judgement.Element(context.actual.values[row], value, bound, context.actual.type)
       if !element.passes { return nil }
     }
     return Replay.product([input], source, groupSize: nil, roundings: roundings)[0]

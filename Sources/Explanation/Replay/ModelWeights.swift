@@ -22,7 +22,8 @@ package final class ModelWeights: Sendable {
   /// The matrix as it is stored.
   func matrix(_ name: WeightName, layer: Int) -> WeightSource {
     let (rows, columns) = shape(name)
-    return WeightSource(rows: rows, columns: columns) { row, buffer in
+    let floats: WeightSource.Lender = { rows, body in self.checkpoint.withFloats(name, layer, rows, body) }
+    return WeightSource(rows: rows, columns: columns, floats: checkpoint.isQuantized ? nil : floats) { row, buffer in
       self.fill(name, layer, row, &buffer)
     }
   }
@@ -108,6 +109,13 @@ extension Checkpoint {
         buffer[j] = Double(matrix.values[first + j]) * Double(matrix.scale(ofElement: first + j))
       }
     }
+  }
+
+  fileprivate borrowing func withFloats(
+    _ name: WeightName, _ layer: Int, _ rows: Range<Int>, _ body: (Span<Float>) -> Void
+  ) {
+    guard case .float32(let matrix) = matrix(name, layer: layer) else { return }
+    body(matrix.elements.extracting((rows.lowerBound * matrix.columns)..<(rows.upperBound * matrix.columns)))
   }
 
   fileprivate borrowing func fillGrouped(_ name: WeightName, _ layer: Int, _ row: Int, _ buffer: inout [Double]) {

@@ -13,25 +13,29 @@ extension Replay {
     _ query: Estimate, from queryStart: Int, keys: [Estimate], from keyStart: Int, headSize n: Int, divisor: Double
   ) -> Estimate {
     var result = Estimate(zeros: keys.count)
-    let gamma = Rounding.gamma(n + 8)
-    let lost = Rounding.eta * (1 + gamma)
     // Rows are read in place: a copy of a row would count references that all threads share.
     for t in keys.indices {
-      var (sum, products, carried, sizes) = (0.0, 0.0, 0.0, 0.0)
+      var (sum, products, carried, querySizes, keySizes) = (0.0, 0.0, 0.0, 0.0, 0.0)
       for i in 0..<n {
         let (q, k) = (query.values[queryStart + i], keys[t].values[keyStart + i])
         let (qe, ke) = (query.error(queryStart + i), keys[t].error(keyStart + i))
         sum += q * k
         products += (abs(q) + qe) * (abs(k) + ke)
         carried += abs(q) * ke + abs(k) * qe + qe * ke
-        sizes += abs(q) + qe + abs(k) + ke
+        querySizes += abs(q) + qe
+        keySizes += abs(k) + ke
       }
       result.values[t] = sum / divisor
-      result.errors[t] =
-        products < Rounding.greatest
-        ? (gamma * products + carried) / divisor + lost * (2 * Double(n) + 2 + 2 * sizes) : .infinity
+      result.errors[t] = scoreBound(n, products, carried, sizes: querySizes + keySizes, divisor: divisor)
     }
     return result
+  }
+
+  /// The bound of a score of n terms: of sum abs(q) abs(k), what the inputs carry, and sum abs(q) + sum abs(k).
+  static func scoreBound(_ n: Int, _ products: Double, _ carried: Double, sizes: Double, divisor: Double) -> Double {
+    let gamma = Rounding.gamma(n + 8)
+    guard products < Rounding.greatest else { return .infinity }
+    return (gamma * products + carried) / divisor + Rounding.eta * (1 + gamma) * (2 * Double(n) + 2 + 2 * sizes)
   }
 
   /// Softmax of one head: a[t] = exp(s[t]) / sum of exp(s). Shape: m, not empty.
@@ -40,26 +44,37 @@ extension Replay {
   /// (m + 22 + max(3 abs(s - M) + 3 ln m, P: 2 abs(s) + 2 abs(M) + 2 ln m)) u a + eta max(1, P: exp(-M)) (1 + m a) + eta.
   /// Without bound where a score is +infinity. Scores that were not recorded may have been used as they came (online softmax):
   /// 18u a for each that may raise the maximum.
-  static func softmax(_ s: Estimate) -> Estimate {
-    let m = s.count
-    let largest = s.values.max() ?? 0
-    var result = Estimate(zeros: m)
+  static func softmax(_ s: Estimate) -> Estimate { softmax(s, heads: 1) }
+
+  /// Softmax of several heads, one after the other. Shape: heads * m, m not 0.
+  static func softmax(_ s: Estimate, heads: Int) -> Estimate {
+    var result = Estimate(zeros: s.count)
+    let m = s.count / heads
+    for head in 0..<heads { softmax(s, (head * m)..<((head + 1) * m), &result) }
+    return result
+  }
+
+  private static func softmax(_ s: Estimate, _ range: Range<Int>, _ result: inout Estimate) {
+    let m = range.count
+    var largest = range.isEmpty ? 0 : s.values[range.lowerBound]
+    for t in range.dropFirst() where s.values[t] > largest { largest = s.values[t] }
     guard largest != .infinity else {
-      result.errors = [Double](repeating: .infinity, count: m)
-      return result
+      for t in range { result.errors[t] = .infinity }
+      return
     }
     var (sum, widest) = (0.0, 0.0)
-    for t in 0..<m {
+    for t in range {
       let exponential = exp(s.values[t] - largest)
       result.values[t] = exponential
       sum += exponential
       widest = max(widest, s.error(t))
     }
-    let rescalings = Double(Self.rescalings(s))
+    let rescalings = Double(Self.rescalings(s, range))
     // Without the maximum subtracted, exponentials overflow or vanish together outside these limits; that is not honest.
     let isPlain = largest - widest < 88.73 && largest + widest > -87.34
     let underflow = Rounding.eta * (isPlain ? max(1, exp(widest - largest)) : 1)
-    for t in 0..<m {
+    let spread = log(Double(m))
+    for t in range {
       let a = result.values[t] / sum
       result.values[t] = a
       let error = s.error(t) + widest
@@ -69,7 +84,6 @@ extension Replay {
         continue
       }
       let carried = s.isExact ? 0 : expm1(error)
-      let spread = log(Double(m))
       let shifted = 3 * (abs(s.values[t] - largest) + error + spread)
       let plain = isPlain ? 2 * (abs(s.values[t]) + abs(largest) + error + spread) : 0
       let steps = (Double(m) + 22 + 18 * rescalings + max(shifted, plain)) * Rounding.u
@@ -77,15 +91,14 @@ extension Replay {
       result.errors[t] =
         a * (relative * (1 + carried) + carried) + underflow * (1 + Double(m) * a) * (1 + relative) + Rounding.eta
     }
-    return result
   }
 
   /// How often the maximum of scores that were not recorded may rise while they are taken in ascending order.
-  private static func rescalings(_ s: Estimate) -> Int {
+  private static func rescalings(_ s: Estimate, _ range: Range<Int>) -> Int {
     guard !s.isExact else { return 0 }
     var (count, least) = (0, -Double.infinity)
-    for t in 0..<s.count {
-      if t > 0 && s.values[t] + s.errors[t] > least { count += 1 }
+    for t in range {
+      if t > range.lowerBound && s.values[t] + s.errors[t] > least { count += 1 }
       least = max(least, s.values[t] - s.errors[t])
     }
     return count
@@ -100,23 +113,28 @@ extension Replay {
   ) -> Estimate {
     let m = rows.count
     var result = Estimate(zeros: n)
-    let gamma = Rounding.gamma(m + 2)
-    let lost = Rounding.eta * (1 + gamma)
+    var (products, valueSizes, weightSizes) = (result.errors, result.errors, 0.0)
     for t in 0..<m {
       let (a, ae) = (weights.values[weightStart + t], weights.error(weightStart + t))
+      weightSizes += abs(a) + ae
       for i in 0..<n {
         let (v, ve) = (rows[t].values[start + i], rows[t].error(start + i))
         result.values[i] += a * v
-        let product = (abs(a) + ae) * (abs(v) + ve)
-        // The carried error is the product of the magnitudes less that of the values alone.
-        let carried = abs(a) * ve + abs(v) * ae + ae * ve
-        result.errors[i] += gamma * product + carried + lost * (2 + abs(v) + ve + abs(a) + ae)
+        products[i] += (abs(a) + ae) * (abs(v) + ve)
+        result.errors[i] += abs(a) * ve + abs(v) * ae + ae * ve
+        valueSizes[i] += abs(v) + ve
       }
     }
     for i in 0..<n {
-      result.errors[i] += lost
-      if result.errors[i] >= gamma * Rounding.greatest { result.errors[i] = .infinity }
+      result.errors[i] += weightedSumBound(terms: m, products[i], sizes: valueSizes[i] + weightSizes)
+      if result.errors[i] >= Rounding.gamma(m + 2) * Rounding.greatest { result.errors[i] = .infinity }
     }
     return result
+  }
+
+  /// What a weighted sum of m terms may lose by rounding: of sum a abs(v), and of sum abs(v) + sum abs(a).
+  static func weightedSumBound(terms m: Int, _ products: Double, sizes: Double) -> Double {
+    let gamma = Rounding.gamma(m + 2)
+    return gamma * products + Rounding.eta * (1 + gamma) * (2 * Double(m) + 1 + sizes)
   }
 }

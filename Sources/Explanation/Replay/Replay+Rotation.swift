@@ -47,6 +47,7 @@ extension Replay {
     let headSize = recipe.headSize
     let heads = min(v.count / headSize, recipe.headLimit ?? Int.max)
     let place = (Double(position) + recipe.offset) * recipe.positionScale
+    var turns: [Turn] = []
     for head in 0..<heads {
       for pair in 0..<min(headSize / 2, recipe.pairLimit ?? Int.max) {
         let start = head * headSize
@@ -55,47 +56,61 @@ extension Replay {
           case .adjacent: (start + 2 * pair, start + 2 * pair + 1)
           case .halves: (start + pair, start + pair + headSize / 2)
           }
-        let ownExponent =
-          switch recipe.frequency {
-          case .indexInHead: Double(2 * pair) / Double(headSize)
-          case .indexInVector(let width): Double(start + 2 * pair) / Double(width)
-          }
-        let exponent = recipe.exponentScale * ownExponent
-        let frequency = pow(recipe.base, -exponent)
-        let angle = place * frequency * (recipe.isInverse ? -1 : 1)
-        let steps = 13 * abs(exponent * log(recipe.base)) + max(16, 5 * abs(exponent) * Double(headSize) + 4)
-        turn(&result, v, i, j, angle: angle, angleError: abs(angle) * steps * Rounding.u, recipe.formula)
+        let turn: Turn
+        switch recipe.frequency {
+        case .indexInHead:
+          // The same in every head.
+          if head == 0 { turns.append(Turn(place, exponent: Double(2 * pair) / Double(headSize), recipe)) }
+          turn = turns[pair]
+        case .indexInVector(let width): turn = Turn(place, exponent: Double(start + 2 * pair) / Double(width), recipe)
+        }
+        turn.apply(&result, v, i, j, recipe.formula)
       }
     }
     return result
   }
 
-  private static func turn(
-    _ result: inout Estimate, _ v: Estimate, _ i: Int, _ j: Int, angle: Double, angleError: Double,
-    _ formula: RotationRecipe.Formula
-  ) {
-    var (c, s) = (cos(angle), sin(angle))
-    if case .exchanged = formula { (c, s) = (s, c) }
-    let (v0, v1) = (v.values[i], v.values[j])
-    let (e0, e1) = (v.error(i), v.error(j))
-    let (m0, m1) = (abs(v0) + e0, abs(v1) + e1)
-    let curvature = angleError * angleError / 2
-    let turning = Rounding.libm + 2.5 * Rounding.u
-    let cosineError = turning * abs(c) + abs(s) * angleError + curvature
-    let sineError = turning * abs(s) + abs(c) * angleError + curvature
-    let lost = Rounding.eta * (6 + 2 * m0 + 2 * m1)
-    let first = v0 * c - v1 * s
-    let firstError = m0 * cosineError + m1 * sineError + e0 * abs(c) + e1 * abs(s) + lost
-    result.values[i] = first
-    result.errors[i] = firstError
-    if case .overwritesFirst = formula {
-      let magnitude = abs(first) + firstError
-      result.values[j] = first * s + v1 * c
-      result.errors[j] =
-        magnitude * sineError + m1 * cosineError + firstError * abs(s) + e1 * abs(c) + lost
-    } else {
-      result.values[j] = v0 * s + v1 * c
-      result.errors[j] = m0 * sineError + m1 * cosineError + e0 * abs(s) + e1 * abs(c) + lost
+  /// By what a pair is turned, and how far an honest cosine and sine may lie from these.
+  private struct Turn {
+    private let cosine: Double
+    private let sine: Double
+    private let cosineError: Double
+    private let sineError: Double
+
+    init(_ place: Double, exponent ownExponent: Double, _ recipe: RotationRecipe) {
+      let exponent = recipe.exponentScale * ownExponent
+      let frequency = pow(recipe.base, -exponent)
+      let angle = place * frequency * (recipe.isInverse ? -1 : 1)
+      let steps = 13 * abs(exponent * log(recipe.base)) + max(16, 5 * abs(exponent) * Double(recipe.headSize) + 4)
+      let angleError = abs(angle) * steps * Rounding.u
+      var (c, s) = (cos(angle), sin(angle))
+      if case .exchanged = recipe.formula { (c, s) = (s, c) }
+      let curvature = angleError * angleError / 2
+      let turning = Rounding.libm + 2.5 * Rounding.u
+      (cosine, sine) = (c, s)
+      cosineError = turning * abs(c) + abs(s) * angleError + curvature
+      sineError = turning * abs(s) + abs(c) * angleError + curvature
+    }
+
+    func apply(_ result: inout Estimate, _ v: Estimate, _ i: Int, _ j: Int, _ formula: RotationRecipe.Formula) {
+      let (c, s) = (cosine, sine)
+      let (v0, v1) = (v.values[i], v.values[j])
+      let (e0, e1) = (v.error(i), v.error(j))
+      let (m0, m1) = (abs(v0) + e0, abs(v1) + e1)
+      let lost = Rounding.eta * (6 + 2 * m0 + 2 * m1)
+      let first = v0 * c - v1 * s
+      let firstError = m0 * cosineError + m1 * sineError + e0 * abs(c) + e1 * abs(s) + lost
+      result.values[i] = first
+      result.errors[i] = firstError
+      if case .overwritesFirst = formula {
+        let magnitude = abs(first) + firstError
+        result.values[j] = first * s + v1 * c
+        result.errors[j] =
+          magnitude * sineError + m1 * cosineError + firstError * abs(s) + e1 * abs(c) + lost
+      } else {
+        result.values[j] = v0 * s + v1 * c
+        result.errors[j] = m0 * sineError + m1 * cosineError + e0 * abs(s) + e1 * abs(c) + lost
+      }
     }
   }
 }

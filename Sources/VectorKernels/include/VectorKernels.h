@@ -2,6 +2,8 @@
  *
  * Every kernel exists once per vector unit, from one source, and gives the same bits in each: no contraction into fused
  * multiply-adds, no reassociation. */
+#include "bound_checks.h"
+#include "bounded_products.h"
 #include "checksum.h"
 #include "comparison_bytes.h"
 #include "comparison_statistics.h"

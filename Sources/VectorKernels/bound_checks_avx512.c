@@ -1,0 +1,13 @@
+#pragma STDC FP_CONTRACT OFF
+
+#if defined(__x86_64__)
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#include "bound_checks.h"
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+#define UNIT(name) name##_avx512
+#include "bound_checks_template.h"
+#pragma clang attribute pop
+#endif

@@ -125,6 +125,6 @@ private struct ShapeChecker: ForwardObserver {
     let (rows, columns) = (values.rows, values.columns)
     try FuzzedReaders.require(
       rows == positions.count && columns == expected, "\(site.rawValue) is \(rows) x \(columns), not \(expected) wide")
-    count += 1
+    count += rows
   }
 }

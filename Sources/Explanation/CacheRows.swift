@@ -1,7 +1,19 @@
-/// The rows of a cached site, position by position from 0 on.
+import TraceFormat
+
+/// The rows of a cached site, position by position from 0 on. Recorded rows stay in the trace, so that the cache of a long trace
+/// takes no memory.
 struct CacheRows: Sendable {
-  /// A row per position; nil where nothing is known.
-  private(set) var rows: [Estimate?] = []
+  private enum Row: Sendable {
+    /// Nothing is known.
+    case unknown
+    /// What the trace holds, whose record has been read and verified.
+    case recorded
+    /// An estimate; nothing was recorded.
+    case computed(Estimate)
+  }
+
+  private let step: Step
+  private var rows: [Row] = []
   /// How many rows from the first on are known.
   private(set) var knownCount = 0
   /// How many rows from the first on are known without error.
@@ -9,13 +21,20 @@ struct CacheRows: Sendable {
 
   var count: Int { rows.count }
 
-  mutating func append(_ more: [Estimate?]) {
+  /// No rows yet of a step.
+  init(_ step: Step) { self.step = step }
+
+  mutating func append(_ more: [TraceReplay.Row]) {
     for row in more {
-      if knownCount == rows.count, let row {
-        if exactCount == rows.count, row.isExact { exactCount += 1 }
+      guard let result = row.result else {
+        rows.append(.unknown)
+        continue
+      }
+      if knownCount == rows.count {
+        if exactCount == rows.count, result.isExact { exactCount += 1 }
         knownCount += 1
       }
-      rows.append(row)
+      rows.append(row.isRecorded ? .recorded : .computed(result))
     }
   }
 
@@ -27,6 +46,17 @@ struct CacheRows: Sendable {
     exactCount = min(exactCount, count)
   }
 
-  /// The rows up to a position, all of which must be known.
-  func prefix(through position: Int) -> [Estimate] { rows[...position].compactMap { $0 } }
+  /// The known rows before a position, up to the first that is not known.
+  func known(before end: Int, _ tensors: RecordedTensors) -> [Estimate] {
+    (0..<min(end, knownCount)).map { position in
+      switch rows[position] {
+      case .computed(let estimate): return estimate
+      case .recorded:
+        let key = RecordKey(step.site, layer: step.layer, position: position)
+        if let tensor = tensors.trace.withVerifiedRecord(key, { RecordedTensor($0).estimate }) { return tensor }
+        preconditionFailure("a record that was read and verified is there: \(key)")
+      case .unknown: preconditionFailure("rows before knownCount are known")
+      }
+    }
+  }
 }

@@ -3,7 +3,7 @@ import TraceComparison
 import TraceFormat
 
 /// Explains a trace: replays it with its checkpoint, judges every record, and looks for the causes of what rounding cannot
-/// explain. One pass over the trace; memory does not grow with it but for the cache of keys and values.
+/// explain. One pass over the trace; memory does not grow with it but for keys and values that were not recorded.
 package struct Explainer {
   private let replayModel: ReplayModel
   private let tensors: RecordedTensors

@@ -124,7 +124,7 @@ extension TraceReplay {
     let sizes = model.sizes
     let block = Replay.AttentionBlock(
       first: positions.lowerBound, headCount: sizes.headCount, headSize: sizes.headSize, keyHead: model.keyHead,
-      rows: cache.prefix(through: positions.upperBound - 1))
+      rows: readRows)
     let vectors = inputs.map { $0.values[0] }
     if operation.kind == .scores {
       Replay.scoreSums(vectors, block, into: &outputs)
@@ -156,6 +156,6 @@ extension TraceReplay {
 
   /// The rows of the cache that an operation reads at a position.
   func cache(_ inputs: Inputs, _ position: Int) -> [Estimate] {
-    inputs.cache.flatMap { caches[$0] }?.prefix(through: position) ?? []
+    inputs.cache == nil ? [] : Array(readRows.prefix(position + 1))
   }
 }

@@ -5,8 +5,8 @@ import TraceFormat
 /// by block of positions, and hands each result to whoever judges it.
 ///
 /// It is a forward pass over estimates. A site that was recorded takes the recorded values; one that was not takes the estimate,
-/// so that its error bound goes on to the next recorded site. Besides mapped files it holds a block's activations and the
-/// cache of keys and values, as the model itself does.
+/// so that its error bound goes on to the next recorded site. Besides mapped files it holds a block's activations, and of
+/// keys and values those that were not recorded.
 struct TraceReplay {
   /// Positions of a block: records are handed over block by block, step by step, position by position.
   static let blockSize = 8
@@ -33,6 +33,8 @@ struct TraceReplay {
   /// What is known of the block's sites, of the layer that was replayed last.
   var current: [Site: [Estimate?]] = [:]
   var caches: [Step: CacheRows] = [:]
+  /// The rows of the cache that the step which is being replayed reads.
+  private(set) var readRows: [Estimate] = []
   /// Memory for the results of a step.
   private var outputs = Replay.AttentionSums()
 
@@ -154,6 +156,7 @@ struct TraceReplay {
   }
 
   private mutating func perform(_ step: Step, _ positions: Range<Int>) -> StepResults {
+    readRows = cacheRead(by: step)?.known(before: positions.upperBound, model.tensors) ?? []
     var outputs = Replay.AttentionSums()
     swap(&outputs, &self.outputs)
     let rows = rows(step, positions, &outputs)
@@ -161,15 +164,28 @@ struct TraceReplay {
     if readSites.contains(step.site) { current[step.site] = rows.map(\.result) }
     // Behind a gap in the positions nothing is known of what came before, so the cache ends there.
     if step.site.isCached, caches[step]?.count ?? 0 == positions.lowerBound {
-      caches[step, default: CacheRows()].append(rows.map(\.result))
+      caches[step, default: CacheRows(step)].append(rows)
     }
+    readRows = []
     return StepResults(step: step, positions: positions, outcomes: rows.map(\.outcome))
+  }
+
+  /// The cache that a step reads; nil where it reads none.
+  private func cacheRead(by step: Step) -> CacheRows? {
+    for input in step.site.operation(quantized: model.isQuantized).inputs {
+      guard case .cached = input else { continue }
+      let source = input.source(layer: step.layer, layerCount: model.sizes.layerCount)
+      return caches[Step(site: source.site, layer: source.layer)]
+    }
+    return nil
   }
 
   /// One step at one position: what later steps compute with, and what there is to say of its record.
   struct Row: Sendable {
     /// The recorded values, or the estimate where there are none; nil where neither is known, or nothing reads it.
     var result: Estimate?
+    /// Whether the result is what was recorded.
+    var isRecorded = false
     /// nil where nothing was recorded.
     var outcome: Outcome?
   }
@@ -193,24 +209,26 @@ struct TraceReplay {
         }
         let result = isRead ? RecordedTensor(record).estimate : nil
         guard isKnown else {
-          return Row(result: result, outcome: .unchecked(inputs.missing ?? "an input is missing"))
+          return Row(result: result, isRecorded: isRead, outcome: .unchecked(inputs.missing ?? "an input is missing"))
         }
         guard !isBlind else {
           let reason = "too much between it and the nearest recorded tensors was not recorded to prove anything"
-          return Row(result: result, outcome: .unchecked(reason))
+          return Row(result: result, isRecorded: isRead, outcome: .unchecked(reason))
         }
         guard !Estimate.isUnbounded(errors) else {
           let reason = "what it is computed from leaves the range of float32, where honest results differ"
-          return Row(result: result, outcome: .unchecked(reason))
+          return Row(result: result, isRecorded: isRead, outcome: .unchecked(reason))
         }
         let judgement = Judgement(record, values: values, errors: errors)
         let finding = Explanation.Finding(
           key: key, shape: record.shape, type: record.elementType, judgement: judgement)
-        guard keepsContexts || !judgement.isRounding else { return Row(result: result, outcome: .rounding(finding)) }
+        guard keepsContexts || !judgement.isRounding else {
+          return Row(result: result, isRecorded: isRead, outcome: .rounding(finding))
+        }
         let context = CauseContext(
           replay: model, site: step.site, layer: step.layer, position: position, inputs: inputs.values,
           actual: RecordedTensor(record), expected: Estimate(copying: values, errors), cache: cache(inputs, position))
-        return Row(result: result, outcome: .replayed(finding, context))
+        return Row(result: result, isRecorded: isRead, outcome: .replayed(finding, context))
       }
       return row ?? Row(result: estimate())
     } catch {

@@ -127,9 +127,8 @@ private struct Continuation {
   /// The token of a position: the prompt's, or one sampled from the logits of the position before.
   mutating func token<Scalar: Real>(at position: Int, logits: Span<Scalar>) -> Int {
     if position < tokens.count { return tokens[position] }
-    var values: [Float] = []
-    values.reserveCapacity(logits.count)
-    for index in 0..<logits.count { values.append(Float(logits[index])) }
+    var values = [Float](repeating: 0, count: logits.count)
+    for index in 0..<logits.count { values[index] = Float(logits[index]) }
     guard let next = sampler?.sample(&values) else { preconditionFailure("forced tokens are not sampled") }
     return next
   }

@@ -29,8 +29,8 @@ public struct Sampler: Sendable {
   }
 
   private static func firstGreatest(_ logits: [Float]) -> Int {
-    var best = 0
-    for index in logits.indices where logits[index] > logits[best] { best = index }
+    var (best, greatest) = (0, logits[0])
+    for index in logits.indices where logits[index] > greatest { (best, greatest) = (index, logits[index]) }
     return best
   }
 

@@ -16,7 +16,7 @@ extension Tokenizer {
   public init(_ file: RawSpan, vocabularySize: Int) throws(TokenizerError) {
     guard file.byteCount >= 4 else { throw .tooShort(entry: nil, offset: 0, needed: 4, available: file.byteCount) }
     var offset = 4
-    var pieces: [[UInt8]] = []
+    var pieces = Pieces()
     var scores: [Float] = []
     for entry in 0..<vocabularySize {
       let available = file.byteCount - offset

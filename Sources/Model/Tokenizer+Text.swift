@@ -72,7 +72,7 @@ extension Tokenizer {
   ///
   /// - Parameter previous: the token before; nil at the start of a text.
   public func text(of token: Int, after previous: Int?) -> [UInt8] {
-    var piece = pieces[token][...]
+    var piece = pieces[token]
     if previous == Self.beginning, piece.first == UInt8(ascii: " ") { piece = piece.dropFirst() }
     if let byte = Self.byte(namedBy: piece) { piece = [byte] }
     if piece.count == 1, let byte = piece.first, !Self.isPrintable(byte) { return [] }

@@ -7,7 +7,7 @@ public import TraceFormat
 public struct TraceRecorder: ForwardObserver, ~Copyable {
   private var writer: TraceWriter
   private let layout: RecordLayout
-  private let pieces: [[UInt8]]?
+  private let pieces: Pieces?
   private var block = TraceBlock()
   /// The positions of the block.
   private var positions = 0..<0
@@ -45,7 +45,7 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
     if positions.isEmpty { positions = position..<position }
     precondition(position == positions.upperBound && !isLaidOut, "a block's positions follow each other")
     positions = positions.lowerBound..<(position + 1)
-    try block.addToken(TraceToken(id: token, text: pieces?[token]), position: position)
+    try block.addToken(TraceToken(id: token, text: pieces.map { Array($0[token]) }), position: position)
     for (f, form) in layout.forms.enumerated() {
       places.append(layout.wants(f, position: position) ? block.addRecord(form, position: position) : -1)
     }

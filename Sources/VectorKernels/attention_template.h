@@ -41,6 +41,34 @@ static inline void NAME(causal_tile)(
     }
 }
 
+/* `width` times LANES elements of the outputs of one position. */
+static inline __attribute__((always_inline)) void NAME(single_tile)(
+    REAL *restrict out, const REAL *restrict weights, const REAL *restrict values, size_t value_stride, size_t count,
+    const size_t width)
+{
+    VECTOR sum[4] = {0};
+    for (size_t t = 0; t < count; t++)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < width; v++) sum[v] += weights[t] * *(const VECTOR *)(values + t * value_stride + v * LANES);
+#pragma clang loop unroll(full)
+    for (size_t v = 0; v < width; v++) *(VECTOR *)(out + v * LANES) = sum[v];
+}
+
+/* All whole LANES of one position's outputs: four at once, so that a value is read in one piece where it can be, and sums do not
+ * wait for each other. */
+static inline void NAME(single_sums)(
+    REAL *restrict out, const REAL *restrict weights, const REAL *restrict values, size_t value_stride, size_t columns,
+    size_t count)
+{
+    for (; columns >= 4 * LANES; columns -= 4 * LANES, out += 4 * LANES, values += 4 * LANES)
+        NAME(single_tile)(out, weights, values, value_stride, count, 4);
+    switch (columns / LANES) {
+    case 3: NAME(single_tile)(out, weights, values, value_stride, count, 3); break;
+    case 2: NAME(single_tile)(out, weights, values, value_stride, count, 2); break;
+    case 1: NAME(single_tile)(out, weights, values, value_stride, count, 1); break;
+    }
+}
+
 void NAME(causal_sums)(
     REAL *out, size_t out_stride, const REAL *weights, size_t weight_stride, const REAL *values, size_t value_stride,
     size_t columns, size_t first, size_t positions)
@@ -48,7 +76,9 @@ void NAME(causal_sums)(
     const size_t whole = columns / LANES * LANES;
     for (size_t p = 0; p < positions; p += HEIGHT) {
         const size_t height = least(positions - p, HEIGHT), shared = first + p + 1;
-        for (size_t i = 0; i < whole; i += LANES)
+        if (height == 1)
+            NAME(single_sums)(out + p * out_stride, weights + p * weight_stride, values, value_stride, whole, shared);
+        for (size_t i = 0; i < whole && height > 1; i += LANES)
             NAME(causal_tile)(out + p * out_stride + i, out_stride, weights + p * weight_stride, weight_stride,
                               values + i, value_stride, shared, height);
         for (size_t r = 0; r < height && whole < columns; r++) {

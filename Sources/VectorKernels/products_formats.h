@@ -24,7 +24,7 @@ static inline struct stream stream_of(const void *start, size_t length, size_t s
 static inline __attribute__((always_inline)) void advance(struct stream *stream)
 {
     for (size_t line = 0; line < stream->lines && stream->at < stream->end; line++, stream->at += 64)
-        __builtin_prefetch(stream->at, 0, 2);
+        __builtin_prefetch(stream->at, 0, 1);
 }
 
 /* float weights and activations */

@@ -47,7 +47,7 @@ import TraceFormat
 
     var direct = DirectRecorder(
       writer: try TraceWriter(path: folder.path("direct"), header: header), selection: selection,
-      headCount: model.configuration.headCount, pieces: tokenizer.pieces)
+      headCount: model.configuration.headCount, pieces: tokenizer.pieces.map(Array.init))
     try forward(model, operations, plan, tokens, blockSize: 1, &direct)
     let expected = try direct.finish()
     let expectedBytes = try folder.read("direct")

@@ -77,7 +77,7 @@ import TraceFormat
       if (3..<259).contains(id) {
         bytes.append(UInt8(id - 3))
       } else {
-        bytes += previous == 1 ? Array(piece.dropFirst()) : piece
+        bytes += previous == 1 ? piece.dropFirst() : piece
       }
       previous = id
     }

@@ -20,7 +20,7 @@ func attentionScores<Scalar: Real>(
     queries.withUnsafeElements { queries in
       packed.withUnsafeMutableElements { packed in
         att.withUnsafeMutableRows(count) { att, stride in
-          team.share(sizes.headCount, costPerItem: count * positions.upperBound * headSize) { heads in
+          team.share(sizes.headCount, costPerItem: attentionCost(count, positions.upperBound, headSize)) { heads in
             for head in heads {
               let columns = sizes.columns(ofHead: head)
               let query = queries + columns.lowerBound
@@ -42,6 +42,12 @@ func attentionScores<Scalar: Real>(
       }
     }
   }
+}
+
+/// What a head costs, in multiply-adds of a matrix product: one position alone waits for the memory that holds its keys and values,
+/// which a position's weights have driven out of the caches.
+private func attentionCost(_ count: Int, _ length: Int, _ headSize: Int) -> Int {
+  (count == 1 ? 4 : count) * length * headSize
 }
 
 /// Softmax, in place: x[t] becomes exp(x[t] - max x) / sum of these. Shape: m, not empty.
@@ -101,7 +107,7 @@ func weightedSums<Scalar: Real>(
     guard let values = values.baseAddress else { return }
     att.withUnsafeRows(count) { att, stride in
       output.withUnsafeMutableElements { output in
-        team.share(sizes.headCount, costPerItem: count * positions.upperBound * headSize) { heads in
+        team.share(sizes.headCount, costPerItem: attentionCost(count, positions.upperBound, headSize)) { heads in
           for head in heads {
             kernels.causalSums(
               team.unit, output + sizes.columns(ofHead: head).lowerBound, sizes.dim, att + head * length, stride + head,

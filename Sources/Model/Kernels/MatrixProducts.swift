@@ -1,7 +1,7 @@
 /// output[p] = weights * input[p] for the first `count` rows p, positions of a block. Shapes: output block x d, weights d x n,
 /// input block x n.
 ///
-/// Order (llama2.c `matmul`): each output element is a running sum from 0 over ascending columns. One position takes sixteen
+/// Order (llama2.c `matmul`): each output element is a running sum from 0 over ascending columns. One position takes eight
 /// rows of weights at a time; a block takes sixteen positions at a time, so that each weight is read once.
 ///
 /// Kernel: threads write disjoint columns of the output.

@@ -44,7 +44,7 @@ package final class ThreadTeam: Sendable {
   }
 
   /// More parts than threads, so that a thread that the system takes away holds up little.
-  private static let partsPerThread = 4
+  private static let partsPerThread = 2
   /// Multiply-adds below which a part is not worth handing to another thread: from a microsecond where weights are in a cache
   /// to five where they come from memory, and then a part needs its time to get a stream of them going.
   private static let leastWork = 1 << 15
@@ -134,7 +134,7 @@ private final class Crew: Sendable {
       }
       spin_pause()
       rounds += 1
-      guard rounds > Self.patience else { continue }
+      guard rounds > Self.watchfulness else { continue }
       rounds = 0
       sleeper.isAsleep.store(true, ordering: .sequentiallyConsistent)
       // Work that came before the thread counted as asleep would not wake it.
@@ -148,6 +148,9 @@ private final class Crew: Sendable {
     }
   }
 
-  /// Rounds of waiting before a thread sleeps or yields: about 50 microseconds.
+  /// Rounds of waiting for the last parts before a thread yields: about 30 microseconds.
   private static let patience = 2000
+  /// Rounds of waiting for work before a thread sleeps: about 300 microseconds, more than one thread alone computes with between
+  /// two regions. Waking it would take as long as the region.
+  private static let watchfulness = 20000
 }

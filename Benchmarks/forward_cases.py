@@ -109,7 +109,7 @@ def measure(case, programs, threads, report):
         answer = worker.ask(f"check {expected['known']}")
         if not answer.startswith("equal"):
             fail(f"{case.title}: {name} with --threads {count} does not compute the same: {answer}")
-        report.check(case.title, f"{name} with --threads {count}: {answer} records are the trace's but for rounding")
+        report.check(case.title, f"{name} with --threads {count}: {answer} records within tolerance of the trace")
         residents[name, count] = float(worker.ask("memory"))
         worker.close()
     tabulate(case, runs, threads, report)

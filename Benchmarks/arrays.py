@@ -24,8 +24,8 @@ except ImportError as error:
     sys.exit(3)
 
 RTOL, ATOL = 2e-4, 1e-30  # tracediff's defaults, measured on models of up to 6 layers (docs/tolerances.md)
-# Deeper models drift further: 110M passes 2e-4 before position 104. Another computation is off by far more than this.
-DEEP, DEEP_RTOL = 7, 2e-3
+# Deeper models drift further: numpy on 110M by 2.3e-4, 3.2e-4 and 4.8e-4 over 112, 512 and 1024 positions.
+DEEP, DEEP_RTOL = 7, 1e-3
 PIECE = 1 << 20
 
 

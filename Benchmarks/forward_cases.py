@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import honest
 from machine import EXACT_OPENMP, FASTEST
-from measuring import Shape, fail, interleaved, note, peak_memory, program, records_equal, run, work, write_pages
+from measuring import Shape, fail, interleaved, note, peak_memory, program, records_equal, run, work
 from report import Goal
 from worker import Worker
 
@@ -81,7 +81,6 @@ def measure(case, programs, threads, report):
     exact = programs.get(EXACT_OPENMP) or programs["-O3"]
     for source, path in expected.items():
         run([exact, model, *options[source], "-o", path], positions=case.positions)
-    write_pages(3 * expected["known"].stat().st_size)
 
     commands, workers = {}, {}
     for name, build in programs.items():

@@ -173,12 +173,24 @@ def peak_memory(command, threads=None, statuses=(0, 1)):
     return tuple(peak * 1024 / 1e6 if peak else None for peak in peaks.values())
 
 
-def write_pages(size):
-    """Writes `size` bytes to a file in the page cache and removes it; 10^9 bytes per second.
+def touch_memory():
+    """Touches most of the memory that is free, once, in a process that ends.
 
-    To be called before files are timed too: the first touch of a page is much slower on a virtual machine, and would be
-    blamed on whoever writes first. Afterwards the page cache has pages that were touched before.
+    The first touch of a page is ten times slower on a virtual machine, and would be blamed on whoever happens to get an
+    untouched page. Where nobody says how much memory there is, nothing is done.
     """
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        free = int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        return
+    touch = "import mmap, sys; memory = mmap.mmap(-1, int(sys.argv[1]))\nfor at in range(0, len(memory), 4096): memory[at] = 1"
+    subprocess.run([sys.executable, "-c", touch, str(free * 3 // 4 // 4096 * 4096)], check=True)
+
+
+def write_pages(size):
+    """Writes `size` bytes to a file in the page cache and removes it; 10^9 bytes per second."""
     path, block = work("pages"), bytes(1 << 20)
     start = time.perf_counter()
     with open(path, "wb", buffering=0) as file:

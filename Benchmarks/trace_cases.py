@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from forward_cases import inputs
 from machine import FASTEST
-from measuring import Run, fail, interleaved, note, peak_memory, program, run, work, write_pages
+from measuring import Run, fail, interleaved, note, peak_memory, program, run, work
 from report import Goal
 from worker import Worker
 
@@ -45,7 +45,6 @@ def measure(case, programs, threads, report):
     produce = [program("tracedump"), model, *options["known"], "--threads", threads[-1], "-o"]
     run([*produce, trace], positions=case.positions)
     title = f"{case.title}, {trace.stat().st_size / 1e6:.0f} MB"
-    write_pages(3 * trace.stat().st_size)
     if case.compares:
         shutil.copyfile(trace, copy)
         run([programs.get(FASTEST) or programs["-Ofast"], model, *options["known"], "-o", other], positions=case.positions)

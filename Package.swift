@@ -20,6 +20,7 @@ let package = Package(
     .library(name: "TraceFormat", targets: ["TraceFormat"]),
     .library(name: "Model", targets: ["Model"]),
     .library(name: "TraceComparison", targets: ["TraceComparison"]),
+    .library(name: "TraceSources", targets: ["TraceSources"]),
     .executable(name: "tracedump", targets: ["TraceDump"]),
     .executable(name: "tracediff", targets: ["tracediff"]),
     .executable(name: "llama2-synthesize", targets: ["Synthesize"]),
@@ -33,16 +34,20 @@ let package = Package(
     .target(
       name: "TraceComparison", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .target(
+      name: "TraceSources", dependencies: ["PlatformLibc", "TraceComparison", "TraceFormat"], swiftSettings: settings),
+    .target(
       name: "Explanation",
-      dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat", "VectorKernels"],
+      dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat", "TraceSources", "VectorKernels"],
       swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
-    .target(name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
+    .target(
+      name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .executableTarget(
       name: "TraceDump", dependencies: ["Model", "PlatformLibc", "ToolSupport", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
     .executableTarget(
-      name: "tracediff", dependencies: ["Explanation", "Model", "TraceComparison", "ToolSupport", "TraceFormat"],
+      name: "tracediff",
+      dependencies: ["Explanation", "Model", "TraceComparison", "ToolSupport", "TraceFormat", "TraceSources"],
       swiftSettings: settings),
     .executableTarget(
       name: "Synthesize", dependencies: ["Synthesis", "Model", "ToolSupport", "TraceFormat"],
@@ -62,9 +67,14 @@ let package = Package(
       dependencies: ["TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport", "VectorKernels"],
       swiftSettings: settings),
     .testTarget(
+      name: "TraceSourcesTests",
+      dependencies: ["PlatformLibc", "TraceSources", "TraceComparison", "TraceFormat", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
       name: "ExplanationTests",
       dependencies: [
-        "Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport", "VectorKernels",
+        "Explanation", "TraceComparison", "TraceFormat", "TraceSources", "Model", "Synthesis", "TestSupport",
+        "VectorKernels",
       ],
       swiftSettings: settings),
     .executableTarget(

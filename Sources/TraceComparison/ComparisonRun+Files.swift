@@ -15,7 +15,7 @@ extension ComparisonRun {
     var second = FileCursor(paired.ofActual)
     first.advance(expected, before: end, paired, filter)
     second.advance(actual, before: end, paired, filter)
-    while !first.isAtEnd || !second.isAtEnd {
+    while !first.isAtEnd || !second.isAtEnd, !verdict.isStopped {
       let isPair = !first.isAtEnd && !second.isAtEnd && first.order == second.order
       let takesFirst = isPair || second.isAtEnd || (!first.isAtEnd && first.order < second.order)
       if isPair {
@@ -23,6 +23,10 @@ extension ComparisonRun {
           PairBatch.Pair(expected: first.place, actual: second.place, name: first.order.name),
           byteCount: first.byteCount)
         if batch.isFull { take(&batch, expected, actual, paired, eachDivergence) }
+      } else if comparison.stopsAtFirst, !batch.pairs.isEmpty {
+        // What comes before must not be the first divergence.
+        take(&batch, expected, actual, paired, eachDivergence)
+        continue
       } else if takesFirst {
         takeUnmatched(expected.key(at: first.place), of: .expected)
       } else {
@@ -43,7 +47,7 @@ extension ComparisonRun {
   ) {
     batch.compare(expected, actual, names, wantsFlip: verdict.tokenFlip == nil)
     for run in batch.finishedRuns {
-      for step in run.steps {
+      for step in run.steps where !verdict.isStopped {
         switch step {
         case .equal(let range, let elementCount):
           takeEqual(batch.pairs[range], elementCount: elementCount, expected)

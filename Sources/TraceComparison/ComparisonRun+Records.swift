@@ -105,7 +105,9 @@ extension ComparisonRun {
     if isFirst.difference { verdict.firstDifference = finding }
     if isFirst.divergence { verdict.firstDivergence = finding }
     if isWorst { verdict.worst = finding }
-    if !record.result.passes { eachDivergence(finding) }
+    guard !record.result.passes else { return }
+    verdict.isStopped = comparison.stopsAtFirst
+    eachDivergence(finding)
   }
 
   /// Counts a record, be it equal or not.

@@ -71,6 +71,8 @@ public struct Verdict: Sendable {
   public internal(set) var smallestRtol: Double? = 0
   /// The smallest distance in ulp that would pass everywhere with the given rtol and atol; nil when none would.
   public internal(set) var smallestUlp: UInt64? = 0
+  /// Whether the comparison stopped at the first divergence, as was asked, and did not look at what comes after it.
+  public internal(set) var isStopped = false
   /// Records of the expected trace that the actual one lacks.
   public internal(set) var unmatchedExpected = Listing<UnmatchedRecord>()
   /// Records of the actual trace that the expected one lacks.

@@ -64,6 +64,7 @@ public struct VerdictDocument: Sendable {
     let listed: JSONValue = divergences.map { .array($0.prefix(100).map { value($0) }) } ?? .null
     let rows = (verdict.travel.rows + verdict.travel.laterPositions).prefix(100)
     return [
+      ("stopped_at_first", .bool(verdict.isStopped)),
       ("tokens_part", verdict.tokensPart.map { value($0) } ?? .null),
       ("first_difference", finding(verdict.firstDifference)),
       ("first_divergence", finding(verdict.firstDivergence)),

@@ -1,8 +1,7 @@
-import Dispatch
-import Synchronization
 import ToolSupport
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// `tracediff EXPECTED ACTUAL`.
 enum ComparisonCommand {
@@ -13,53 +12,54 @@ enum ComparisonCommand {
     case .help: return try Tool.print(command.help)
     case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
     case .run(let operands):
-      guard operands.count == 2 else {
+      guard operands.count >= 2 else {
         throw UsageError("two traces are needed, EXPECTED and ACTUAL, not \(operands.count); see --help")
       }
-      let paths = (expected: operands[0].path, actual: operands[1].path)
-      return try compare(paths, options, tolerance: try options.tolerance())
+      let paths = operands.map(\.path)
+      return try compare([paths[0]], Array(paths.dropFirst()), options, tolerance: try options.tolerance())
     }
   }
 
   private static func compare(
-    _ paths: (expected: String, actual: String), _ options: ComparisonOptions, tolerance: Tolerance
+    _ expected: [String], _ actual: [String], _ options: ComparisonOptions, tolerance: Tolerance
   ) throws -> ExitStatus {
+    var problems: [Verdict.Problem] = []
+    let pair = TracePair(expected, actual, &problems)
     if let jsonPath = options.jsonPath {
-      try Tool.requireApart(
-        outputs: [jsonPath], inputs: [paths.expected, paths.actual] + (options.oraclePath.map { [$0] } ?? []))
+      let inputs = pair?.inputs ?? expected + actual
+      try Tool.requireApart(outputs: [jsonPath], inputs: inputs + (options.oraclePath.map { [$0] } ?? []))
     }
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
-    var opened = openBoth(paths)
-    guard let expected = opened.expected.take(), let actual = opened.actual.take() else {
-      throw try unreadable(opened.problems, paths, options)
-    }
+    guard let pair else { throw try unreadable(problems, expected, actual, options) }
+    try options.check(pair)
     let comparison = Comparison(
-      tolerance: tolerance, filter: options.filter, comparesCommonOnly: options.comparesCommonOnly)
+      tolerance: tolerance, filter: options.filter, comparesCommonOnly: options.comparesCommonOnly,
+      stopsAtFirst: options.stopsAtFirst)
     var divergences = options.listsAll ? [Finding]() : nil
-    let verdict = comparison.compare(expected, actual) { finding in
+    // Of a trace that can be read only once, divergences are listed as they come.
+    let live = options.listsAll && pair.isLive && !isQuiet ? DivergenceListing() : nil
+    let verdict = pair.compare(comparison, &problems) { finding in
       if (divergences?.count ?? Int.max) < Listing<Finding>.capacity { divergences?.append(finding) }
+      live?.add(finding)
     }
-    let unused = [
-      ("--only", verdict.unusedPatterns), ("--rtol", verdict.unusedRtolPatterns),
-      ("--atol", verdict.unusedAtolPatterns),
-    ]
-    for (option, patterns) in unused {
-      guard let pattern = patterns.first else { continue }
-      throw UsageError("option '\(option)': no tensor of either trace matches '\(pattern.text)'")
-    }
+    guard let verdict else { throw try unreadable(problems, expected, actual, options) }
+    try live?.finish()
+    try checkPatterns(verdict)
 
     var oracle: OracleComparison?
     var oracleProblem: String?
     if let oraclePath = options.oraclePath {
       do throws(ToolError) {
-        oracle = try judge(paths, oraclePath: oraclePath, options)
+        oracle = try judge(pair, oraclePath: oraclePath, options)
       } catch { oracleProblem = error.description }
     }
-    if !isQuiet { try printReport(verdict, oracle, paths, options, comparison) }
+    if !isQuiet {
+      try printReport(verdict, oracle, pair, listsAll: options.listsAll && live == nil, comparison)
+    }
     if let jsonPath = options.jsonPath {
       let document = VerdictDocument(
-        verdict, expectedPath: paths.expected, actualPath: paths.actual, divergences: divergences, oracle: oracle,
-        oracleProblem: oracleProblem)
+        verdict, expectedPath: pair.expected.name, actualPath: pair.actual.name, divergences: divergences,
+        oracle: oracle, oracleProblem: oracleProblem)
       try Tool.write(Array(document.text.utf8), to: jsonPath)
     }
     if let oracleProblem {
@@ -70,17 +70,29 @@ enum ComparisonCommand {
     return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble
   }
 
+  /// A pattern that matches nothing is bad usage.
+  private static func checkPatterns(_ verdict: Verdict) throws(UsageError) {
+    let unused = [
+      ("--only", verdict.unusedPatterns), ("--rtol", verdict.unusedRtolPatterns),
+      ("--atol", verdict.unusedAtolPatterns),
+    ]
+    for (option, patterns) in unused {
+      guard let pattern = patterns.first else { continue }
+      throw UsageError("option '\(option)': no tensor of either trace matches '\(pattern.text)'")
+    }
+  }
+
   /// Judges both traces by a third.
   private static func judge(
-    _ paths: (expected: String, actual: String), oraclePath: String, _ options: ComparisonOptions
+    _ pair: TracePair, oraclePath: String, _ options: ComparisonOptions
   ) throws(ToolError) -> OracleComparison {
-    let oracle = try openTrace(oraclePath)
+    let oracle = try openTrace(resolve([oraclePath]))
     guard oracle.isComplete, oracle.problems.isEmpty else {
       throw .failed(
         "\(oraclePath): the oracle is cut short or damaged: \(oracle.problems.first?.description ?? "no tail")")
     }
-    var expected = try openTrace(paths.expected)
-    let actual = try openTrace(paths.actual)
+    var expected = try openTrace(pair.expected)
+    let actual = try openTrace(pair.actual)
     let headers = HeaderComparison(expected: expected.header, actual: oracle.header)
     if let conflict = headers.conflicts.first {
       throw .failed("\(oraclePath): the oracle was made from another model: \(conflict)")
@@ -93,64 +105,50 @@ enum ComparisonCommand {
   }
 
   private static func printReport(
-    _ verdict: Verdict, _ oracle: OracleComparison?, _ paths: (expected: String, actual: String),
-    _ options: ComparisonOptions,
-    _ comparison: Comparison
+    _ verdict: Verdict, _ oracle: OracleComparison?, _ pair: TracePair, listsAll: Bool, _ comparison: Comparison
   ) throws {
     let output = OutputWriter.standardOutput()
-    output.write(Report(verdict, expectedPath: paths.expected, actualPath: paths.actual).text)
+    output.write(Report(verdict, expectedPath: pair.expected.name, actualPath: pair.actual.name).text)
     if let oracle { output.write("\n\(oracle.text)") }
-    if options.listsAll, verdict.divergentRecords > 0 {
+    if listsAll, verdict.divergentRecords > 0 {
       output.line("\nAll records beyond tolerance: \(verdict.divergentRecords)")
       // They are found again in a second pass, so that a list of any length needs no memory.
-      let expected = try openTrace(paths.expected)
-      let actual = try openTrace(paths.actual)
-      _ = comparison.compare(expected, actual) { output.line("  " + Report.line($0)) }
+      var problems: [Verdict.Problem] = []
+      _ = pair.compare(comparison, &problems) { output.line("  " + Report.line($0)) }
+      if let problem = problems.first { throw ToolError.failed(problem.message) }
     }
     try output.finish()
-  }
-
-  /// Two traces, each nil where it cannot be read at all, and why not.
-  private struct OpenedTraces: ~Copyable {
-    var expected: TraceFile?
-    var actual: TraceFile?
-    var problems: [Verdict.Problem] = []
-  }
-
-  /// Opens both traces at once: to check the index of a long one takes as long as to compare a part of it.
-  private static func openBoth(_ paths: (expected: String, actual: String)) -> OpenedTraces {
-    let opened = Mutex(OpenedTraces())
-    DispatchQueue.concurrentPerform(iterations: 2) { number in
-      let side: Side = number == 0 ? .expected : .actual
-      do throws(ToolError) {
-        var trace: TraceFile? = try openTrace(side == .expected ? paths.expected : paths.actual)
-        opened.withLock { if side == .expected { $0.expected = trace.take() } else { $0.actual = trace.take() } }
-      } catch {
-        let problem = Verdict.Problem(side: side, message: error.description)
-        opened.withLock { $0.problems.insert(problem, at: side == .expected ? 0 : $0.problems.count) }
-      }
-    }
-    return opened.withLock {
-      OpenedTraces(expected: $0.expected.take(), actual: $0.actual.take(), problems: $0.problems)
-    }
   }
 
   /// Writes down for machines that a trace cannot be read.
   ///
   /// - Returns: the error for people.
   private static func unreadable(
-    _ problems: [Verdict.Problem], _ paths: (expected: String, actual: String), _ options: ComparisonOptions
+    _ problems: [Verdict.Problem], _ expected: [String], _ actual: [String], _ options: ComparisonOptions
   ) throws(ToolError) -> ToolError {
     if let jsonPath = options.jsonPath {
       let document = VerdictDocument(
-        problems: problems, expectedPath: paths.expected, actualPath: paths.actual)
+        problems: problems, expectedPath: TraceOperands.name(of: expected), actualPath: TraceOperands.name(of: actual))
       try Tool.write(Array(document.text.utf8), to: jsonPath)
     }
     return .failed(problems.first?.message ?? "a trace cannot be read")
   }
 }
 
-/// Opens a trace; what goes wrong names the file.
-func openTrace(_ path: String) throws(ToolError) -> TraceFile {
-  try Tool.naming(path) { () throws(TraceError) in try TraceFile(path: path) }
+/// Lists records beyond tolerance while they are found, before anything else is known.
+private final class DivergenceListing {
+  private let output = OutputWriter.standardOutput()
+  private var isBegun = false
+
+  func add(_ finding: Finding) {
+    if !isBegun { output.line("Records beyond tolerance, as they come:") }
+    isBegun = true
+    output.line("  " + Report.line(finding))
+    output.flush()
+  }
+
+  func finish() throws(ToolError) {
+    if isBegun { output.line() }
+    try output.finish()
+  }
 }

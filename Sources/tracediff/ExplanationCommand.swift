@@ -3,6 +3,7 @@ import Model
 import ToolSupport
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// `tracediff explain TRACE --model CHECKPOINT`.
 enum ExplanationCommand {
@@ -14,21 +15,23 @@ enum ExplanationCommand {
     case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
     case .run where options.listsCauses: return try Tool.print(CauseListing.text)
     case .run(let operands):
-      guard operands.count == 1 else {
-        throw UsageError("one trace is needed, not \(operands.count); see tracediff explain --help")
-      }
+      guard !operands.isEmpty else { throw UsageError("a trace is needed; see tracediff explain --help") }
       guard let modelPath = options.modelPath else {
         throw UsageError("the trace's checkpoint is needed: --model CHECKPOINT; see tracediff explain --help")
       }
+      let paths = operands.map(\.path)
       if let jsonPath = options.jsonPath {
-        let inputs = [operands[0].path, modelPath] + (options.expectedPath.map { [$0] } ?? [])
-        try Tool.requireApart(outputs: [jsonPath], inputs: inputs)
+        // Of what cannot be resolved nothing is read.
+        let traces = (try? resolve(paths))?.inputs ?? paths
+        let expected = options.expectedPath.map { (try? resolve([$0]))?.inputs ?? [$0] } ?? []
+        try Tool.requireApart(outputs: [jsonPath], inputs: traces + expected + [modelPath])
       }
       do {
-        return try explain(operands[0].path, modelPath, options)
+        return try explain(paths, modelPath, options)
       } catch ToolError.failed(let message) {
         if let jsonPath = options.jsonPath {
-          let document = ExplanationDocument(path: operands[0].path, modelPath: modelPath, oneProblem: message)
+          let document = ExplanationDocument(
+            path: TraceOperands.name(of: paths), modelPath: modelPath, oneProblem: message)
           try Tool.write(Array(document.text.utf8), to: jsonPath)
         }
         throw ToolError.failed(message)
@@ -36,12 +39,16 @@ enum ExplanationCommand {
     }
   }
 
-  private static func explain(_ path: String, _ modelPath: String, _ options: ExplanationOptions) throws -> ExitStatus {
-    let trace = try openTrace(path)
+  private static func explain(
+    _ paths: [String], _ modelPath: String, _ options: ExplanationOptions
+  ) throws -> ExitStatus {
+    let operands = try resolve(paths)
+    let path = operands.name
+    let trace = try openTrace(operands)
     let explainer: Explainer
     do {
       let weights = ModelWeights(try openModel(modelPath))
-      let expected = try options.expectedPath.map { try RecordedTensors(openTrace($0)) }
+      let expected = try options.expectedPath.map { try RecordedTensors(openTrace(resolve([$0]))) }
       explainer = try Explainer(RecordedTensors(trace), model: weights, expected: expected)
     } catch let error as ExplainerError {
       let file = error.isAboutExpected ? options.expectedPath ?? path : path

@@ -1,4 +1,5 @@
 import ToolSupport
+import TraceSources
 
 /// What the user wants explained.
 struct ExplanationOptions {
@@ -12,7 +13,7 @@ extension ExplanationOptions {
   static var command: Command<Self> {
     Command(
       name: "\(Program.name) explain",
-      usage: ["TRACE --model CHECKPOINT [options]", "--list-causes"],
+      usage: ["TRACE... --model CHECKPOINT [options]", "--list-causes"],
       summary:
         "Says of every recorded operation whether floating-point rounding explains its result, and of what it does not "
         + "explain where it is, how far it spreads, and which mistake reproduces it. No reference trace and no tolerance "
@@ -48,6 +49,7 @@ extension ExplanationOptions {
           + "of what any honest float32 order of evaluation may differ by (docs/rounding.md). The ratio of error to bound is "
           + "up to 1 for rounding; above 1 it is a fault of this operation, whatever came before it. What was not recorded "
           + "is carried through, with a wider bound.",
+        TraceOperands.details,
         "Exit status: 0 rounding, 1 fault or lower precision, 2 unchecked or trouble.",
       ])
   }

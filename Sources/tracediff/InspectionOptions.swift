@@ -1,5 +1,6 @@
 import ToolSupport
 import TraceFormat
+import TraceSources
 
 /// What the user wants to see of a trace.
 struct InspectionOptions {
@@ -16,13 +17,14 @@ extension InspectionOptions {
   static var command: Command<Self> {
     Command(
       name: "\(Program.name) inspect",
-      usage: ["TRACE [options]"],
+      usage: ["TRACE... [options]"],
       summary:
         "Lists what a trace holds, or prints the tensors that the options select: heads and positions as rows, with "
         + "statistics and counts of NaN and infinity.",
       groups: [selectionGroup, outputGroup],
       details: [
         Option<Self>.selectionDetails,
+        TraceOperands.details,
         "Exit status: 0 if the trace is whole, 2 if it is cut short, damaged or unreadable.",
       ])
   }

@@ -1,0 +1,111 @@
+import TraceFormat
+
+/// The operands of a command line that name one trace, and what they turn out to be. Nothing is opened for reading yet but
+/// for a look at the first bytes of regular files.
+public struct TraceOperands: Sendable, Equatable {
+  /// What the operands are.
+  public enum Content: Sendable, Equatable {
+    /// One trace file.
+    case file(String)
+    /// One trace in these files; of a folder it may be a single one.
+    case parts([String])
+    /// A trace that can be read once: `-`, a pipe or a device.
+    case stream(String)
+    /// Arrays of another program: the operands as given, files and folders.
+    case arrays([String])
+  }
+
+  /// What the operands are.
+  public let content: Content
+  /// What messages and reports call the trace: one operand, up to three of them, or the first and how many more.
+  public let name: String
+  /// The files that will be read, as far as they can be known.
+  public let inputs: [String]
+
+  /// Finds out what operands are.
+  ///
+  /// A file is what its first bytes say, whatever its name; one that cannot be looked at is taken for a trace, which then says
+  /// why. Of a folder, the names decide: `*.trace` and `*.trace.partial` in it, or `*.npy`, `*.npz` and `*.safetensors` in it
+  /// and its subfolders.
+  ///
+  /// - Parameter paths: at least one.
+  public init(_ paths: [String]) throws(OperandError) {
+    var traces: [(operand: String, files: [String])] = []
+    var arrays: [(operand: String, files: [String])] = []
+    var hasFolder = false
+    for path in paths {
+      switch PathKind(path) {
+      case .stream:
+        guard paths.count == 1 else { throw .streamAmongParts(path) }
+        (content, name, inputs) = (.stream(path), path, [path])
+        return
+      case .folder:
+        hasFolder = true
+        let files = try Self.files(ofFolder: path)
+        if files.areArrays { arrays.append((path, files.paths)) } else { traces.append((path, files.paths)) }
+      case .file where Self.holdsArrays(path): arrays.append((path, [path]))
+      case .file, .unknown: traces.append((path, [path]))
+      }
+    }
+    if let trace = traces.first, let array = arrays.first {
+      throw .mixture(trace: trace.operand, array: array.operand)
+    }
+    name = Self.name(of: paths)
+    inputs = (traces + arrays).flatMap(\.files)
+    try Self.requireApart(inputs)
+    if !arrays.isEmpty {
+      content = .arrays(arrays.map(\.operand))
+    } else if inputs.count == 1, !hasFolder {
+      content = .file(inputs[0])
+    } else {
+      content = .parts(inputs)
+    }
+  }
+
+  /// Whether they are arrays of another program.
+  public var areArrays: Bool { if case .arrays = content { true } else { false } }
+
+  /// Whether the trace can be read only once.
+  public var isStream: Bool { if case .stream = content { true } else { false } }
+
+  /// What messages and reports call a trace of these operands.
+  public static func name(of paths: [String]) -> String {
+    paths.count > 3 ? "\(paths[0]) and \(paths.count - 1) more" : paths.joined(separator: ", ")
+  }
+
+  /// The traces or the arrays of a folder.
+  private static func files(ofFolder path: String) throws(OperandError) -> (paths: [String], areArrays: Bool) {
+    let names: [String]
+    let all: [String]
+    do throws(FileError) {
+      names = try FolderListing.names(path)
+      all = try FolderListing.files(below: path)
+    } catch { throw .folder(error) }
+    let folder = path.hasSuffix("/") ? path : path + "/"
+    let traces = names.filter { $0.hasSuffix(".trace") || $0.hasSuffix(".trace.partial") }.map { folder + $0 }
+    let arrays = all.filter { file in [".npy", ".npz", ".safetensors"].contains { file.hasSuffix($0) } }
+    if let trace = traces.first, let array = arrays.first { throw .mixedFolder(path, trace: trace, array: array) }
+    guard !(traces.isEmpty && arrays.isEmpty) else { throw .emptyFolder(path) }
+    return traces.isEmpty ? (arrays, true) : (traces, false)
+  }
+
+  /// Whether a file begins as a zip archive, an array of numpy or a safetensors file does.
+  private static func holdsArrays(_ path: String) -> Bool {
+    guard let file = try? MappedFile(path: path) else { return false }
+    let bytes = file.bytes.byteArray(0..<min(16, file.byteCount))
+    if bytes.starts(with: Array("PK\u{3}\u{4}".utf8)) || bytes.starts(with: Array("PK\u{5}\u{6}".utf8)) { return true }
+    if bytes.starts(with: [0x93] + Array("NUMPY".utf8)) { return true }
+    // A safetensors file begins with the length of its header, which is JSON; no checkpoint has such a second word.
+    guard bytes.count > 8, bytes[8] == UInt8(ascii: "{") else { return false }
+    let headerLength = file.bytes.integer(at: 0, as: UInt64.self)
+    return headerLength > 0 && headerLength <= UInt64(file.byteCount - 8)
+  }
+
+  /// Checks that no file is named twice, however the paths are written.
+  private static func requireApart(_ paths: [String]) throws(OperandError) {
+    var known: Set<FileIdentity> = []
+    for path in paths {
+      if let identity = FileIdentity(path), !known.insert(identity).inserted { throw .repeated(path) }
+    }
+  }
+}

@@ -110,12 +110,14 @@ public struct BuiltProgram: Sendable {
   #if os(Linux)
     /// Runs the program, without its output, and watches how much memory it holds itself, mapped files apart.
     ///
+    /// - Parameter standardInput: what the program reads; the tests' own standard input by default.
     /// - Returns: the greatest value seen, in bytes.
-    public func peakAnonymousMemory(_ arguments: [String], cwd: URL) throws -> Int {
+    public func peakAnonymousMemory(_ arguments: [String], cwd: URL, standardInput: Pipe? = nil) throws -> Int {
       let process = Process()
       process.executableURL = url
       process.arguments = arguments
       process.currentDirectoryURL = cwd
+      if let standardInput { process.standardInput = standardInput }
       process.standardOutput = FileHandle.nullDevice
       process.standardError = FileHandle.nullDevice
       try process.run()

@@ -123,11 +123,12 @@ import TraceFormat
 
   /// A file that is no trace gets its document, as a comparison does.
   @Test func inspectionOfAFileThatCannotBeRead() throws {
-    for path in ["missing.trace", "."] {
+    try FileManager.default.createDirectory(atPath: fixture.folder.path("empty"), withIntermediateDirectories: true)
+    for (path, problem) in [("missing.trace", "cannot open"), ("empty", "expected traces")] {
       let document = try document(["inspect", path], status: 2)
       #expect(document["schema"] as? String == "tracediff.inspect/1" && document["complete"] as? Bool == false)
       #expect(document["problem_count"] as? Int == 1)
-      #expect((document["problems"] as? [String])?.first?.hasPrefix("\(path): cannot ") == true)
+      #expect((document["problems"] as? [String])?.first?.hasPrefix("\(path): \(problem)") == true)
     }
   }
 

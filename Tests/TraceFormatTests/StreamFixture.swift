@@ -14,7 +14,7 @@ enum StreamFixture {
     var isComplete = false
 
     /// Whether something is said to be wrong.
-    var isReported: Bool { header == nil || !problems.isEmpty || !isComplete }
+    var isReported: Bool { header == nil || !problems.isEmpty || !isComplete || payloads.count < keys.count }
   }
 
   /// A small trace with everything that the format has: sites and another name, layers and none, texts and none.

@@ -63,7 +63,7 @@ import TraceFormat
     }
     let none = RecordKey(.logits, layer: nil, position: 9)
     let isThere = parts.contains(none)
-    let lent = try parts.withRecord(none) { _ in }
+    let lent: Void? = try parts.withRecord(none) { _ in }
     let verified: Void? = parts.withVerifiedRecord(none) { _ in }
     #expect(!isThere && lent == nil && verified == nil)
   }

@@ -115,12 +115,11 @@ extension ComparisonOptions {
               "Stop at the first record beyond tolerance, or where the tokens part; what comes after is not compared, and "
               + "whoever writes to a pipe is stopped.",
             effect: { $0.stopsAtFirst = true }),
-          Option(
-            "map", value: "[SIDE=]FILE",
+          .map(
+            \.mapping,
             help:
               "The mapping that says which site, layer and position each array of another program is; for one side alone "
-              + "with expected=FILE or actual=FILE.",
-            effect: { target, value throws(UsageError) in try target.mapping.read(value) }),
+              + "with expected=FILE or actual=FILE."),
         ])
   }
 

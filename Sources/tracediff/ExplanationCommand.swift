@@ -43,12 +43,14 @@ enum ExplanationCommand {
     _ paths: [String], _ modelPath: String, _ options: ExplanationOptions
   ) throws -> ExitStatus {
     let operands = try resolve(paths)
+    let expectedOperands = try options.expectedPath.map { try resolve([$0]) }
+    try options.mapping.check(expected: expectedOperands, actual: operands)
     let path = operands.name
     let trace = try openTrace(operands)
     let explainer: Explainer
     do {
       let weights = ModelWeights(try openModel(modelPath))
-      let expected = try options.expectedPath.map { try RecordedTensors(openTrace(resolve([$0]))) }
+      let expected = try expectedOperands.map { try RecordedTensors(openTrace($0)) }
       explainer = try Explainer(RecordedTensors(trace), model: weights, expected: expected)
     } catch let error as ExplainerError {
       let file = error.isAboutExpected ? options.expectedPath ?? path : path

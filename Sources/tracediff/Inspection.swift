@@ -29,6 +29,7 @@ enum Inspection {
       try Tool.requireApart(outputs: [jsonPath], inputs: (try? resolve(paths))?.inputs ?? paths)
     }
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
+    if let operands = try? resolve(paths) { try options.mapping.check(expected: nil, actual: operands) }
     var trace = try open(paths, options)
     var problems = Listing<String>()
     for problem in trace.problems { problems.append(problem.description) }

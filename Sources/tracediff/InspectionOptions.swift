@@ -8,6 +8,7 @@ struct InspectionOptions {
   var listsTokens = false
   var isFull = false
   var jsonPath: String?
+  var mapping = MappingOption()
 
   /// Whether single tensors were asked for.
   var selectsTensors: Bool { !filter.isEverything }
@@ -34,7 +35,10 @@ extension InspectionOptions {
       "What to print",
       Option.selection(
         \.filter, only: "Print these sites.", layers: "Print these layers.", positions: "Print these positions.") + [
-          Option("tokens", help: "List every position's token and its text.", effect: { $0.listsTokens = true })
+          Option("tokens", help: "List every position's token and its text.", effect: { $0.listsTokens = true }),
+          .map(
+            \.mapping,
+            help: "The mapping that says which site, layer and position each array of another program is."),
         ])
   }
 

@@ -27,13 +27,29 @@ struct MappingOption {
   var paths: [String] { [both, expected, actual].compactMap { $0 } }
 
   /// Checks that what a mapping is given for is made of arrays.
-  func check(expected first: TraceOperands, actual second: TraceOperands) throws(UsageError) {
+  ///
+  /// - Parameter first: the expected trace; nil where there is none.
+  func check(expected first: TraceOperands?, actual second: TraceOperands) throws(UsageError) {
     let sides = [(expected, "expected=", first), (actual, "actual=", second)]
-    for (path, prefix, operands) in sides where path != nil && !operands.areArrays {
-      throw UsageError("option '--map': '\(prefix)' needs arrays, and \(operands.name) is a trace")
+    for (path, prefix, operands) in sides where path != nil && !(operands?.areArrays ?? false) {
+      let reason = operands.map { "\($0.name) is not any" } ?? "there is no expected trace"
+      throw UsageError("option '--map': '\(prefix)' needs arrays, and \(reason)")
     }
-    guard both == nil || first.areArrays || second.areArrays else {
-      throw UsageError("option '--map' needs arrays, and neither \(first.name) nor \(second.name) is any")
+    let given = [first, second].compactMap { $0 }
+    guard both == nil || given.contains(where: \.areArrays) else {
+      let names = given.map(\.name).joined(separator: " and ")
+      throw UsageError("option '--map' needs arrays, and \(names) \(given.count == 1 ? "is" : "are") not any")
     }
+  }
+}
+
+extension Option {
+  /// `--map`, the same in every command that reads traces.
+  ///
+  /// - Parameter mapping: where the target keeps it.
+  static func map(_ mapping: WritableKeyPath<Target, MappingOption>, help: String) -> Option {
+    Option(
+      "map", value: "[SIDE=]FILE", help: help,
+      effect: { target, value throws(UsageError) in try target[keyPath: mapping].read(value) })
   }
 }

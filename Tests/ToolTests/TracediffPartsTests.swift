@@ -161,11 +161,16 @@ import TraceFormat
     (["inspect", "-"], "-: expected a file, since the trace is read more than once"),
     (
       ["a.trace", "b.trace", "--map", "x"],
-      "option '--map' needs arrays, and neither a.trace nor b.trace is any"
+      "option '--map' needs arrays, and a.trace and b.trace are not any"
     ),
     (
       ["a.trace", "b.trace", "--map", "actual=x"],
-      "option '--map': 'actual=' needs arrays, and b.trace is a trace"
+      "option '--map': 'actual=' needs arrays, and b.trace is not any"
+    ),
+    (["inspect", "a.trace", "--map", "x"], "option '--map' needs arrays, and a.trace is not any"),
+    (
+      ["explain", "a.trace", "--model", "m.bin", "--map", "expected=x"],
+      "option '--map': 'expected=' needs arrays, and there is no expected trace"
     ),
     (
       ["a.trace", "b.trace", "--map", "actual="],

@@ -30,7 +30,8 @@ import TraceFormat
     try (0..<2).map { number in
       var part = trace
       part.records = trace.records.filter { division.holds($0.key, part: number) }
-      if division == .ranks { part.tokens = trace.tokens.filter { $0.key % 2 == number || number == 0 } }
+      // A text that one part does not know is the other's.
+      if division == .ranks { part.tokens[number]?.text = nil }
       part.header[integer: .part] = number
       part.header[integer: .parts] = 2
       change(&part, number)

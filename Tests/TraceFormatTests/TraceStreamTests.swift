@@ -237,6 +237,26 @@ import TraceFormat
     #expect(reading.problems == [.cutShort(offset: 0x140)])
   }
 
+  /// Seeded changes of several bytes at once, checksums repaired half of the time: nothing may trap, and what is not
+  /// reported is what a file of these bytes holds, whole and good.
+  @Test(arguments: 1...300 as ClosedRange<UInt64>)
+  func randomDamage(seed: UInt64) throws {
+    var generator = SplitMix(seed: seed)
+    var bytes = try StreamFixture.bytes(SyntheticTrace(layers: 1, positions: 2))
+    for _ in 0..<Int.random(in: 1...6, using: &generator) {
+      bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+    }
+    if Bool.random(using: &generator) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &generator)) }
+    var offset = 0
+    while Bool.random(using: &generator) || offset == 0, offset + 128 <= bytes.count {
+      TraceFixture.reseal(&bytes, at: offset, length: offset == 0 ? 128 : 64 * Int.random(in: 1...2, using: &generator))
+      offset += 64 * Int.random(in: 1...6, using: &generator)
+    }
+    let reading = try StreamFixture.read(bytes)
+    #expect(reading.isReported || reading == StreamFixture.readFile(bytes), "seed \(seed)")
+    for (last, key) in zip(reading.keys, reading.keys.dropFirst()) { #expect(last < key, "seed \(seed)") }
+  }
+
   @Test func whatCannotBeOpened() throws {
     let folder = try TemporaryFolder()
     func error(_ path: String) -> TraceError? {

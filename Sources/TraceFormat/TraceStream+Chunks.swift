@@ -88,8 +88,8 @@ extension TraceStream {
     let end = buffer.offset + ChunkLayout.tailLength
     buffer.skip(ChunkLayout.tailLength)
     isLive = false
-    // What is there of another trace, and no more, is counted.
-    _ = try buffer.fill(1)
+    // More than this need not be counted.
+    _ = try buffer.fill(1 << 20)
     guard buffer.bytes.byteCount == 0 else {
       problems.append(.trailingBytes(offset: end, count: buffer.bytes.byteCount))
       return

@@ -20,7 +20,8 @@ import TraceFormat
     "schema", "verdict", "exit_status", "summary", "expected", "actual", "tolerance", "compared", "differing_records",
     "equal_in_other_dtype_records", "divergent_records", "unmatched", "shape_mismatches", "shape_mismatch_count",
     "tokens_part_at", "tokens_part",
-    "first_difference", "first_divergence", "divergences", "worst", "min_rtol", "min_ulp", "token_flip", "travel",
+    "first_difference", "first_divergence", "divergences", "worst", "min_rtol", "min_ulp", "token_flip",
+    "stopped_at_first", "travel",
     "travel_count",
     "configuration_conflicts", "problems", "problem_count", "notes", "oracle", "oracle_problem",
   ]

@@ -152,7 +152,7 @@ import TraceFormat
 
   @Test(arguments: [
     (["a.trace", "a.trace", "-"], "-: expected a file, since there are several parts, found a stream"),
-    (["a.trace", "a.trace", "a.trace", "./a.trace"], "./a.trace: the file is named twice"),
+    (["a.trace", "b.trace", "./b.trace"], "./b.trace: the file is named twice"),
     (["a.trace", "folder"], "folder: expected traces (*.trace) or arrays (*.npy, *.npz, *.safetensors)"),
     (["a.trace", "a.trace", "x.npz"], "expected traces or arrays, found both: a.trace and x.npz"),
     (["a.trace", "b.trace", "none.trace"], "none.trace: cannot open: No such file or directory"),

@@ -131,7 +131,7 @@ import TraceFormat
     let exact = try fixture.run("a.trace", "near.trace", "--first", "--exact")
     #expect(exact.status == 1 && exact.output.hasPrefix("diverged: q.rope, layer 1, position 0"))
     let json = try fixture.run("a.trace", "b.trace", "--first", "--json", "-").output
-    #expect(json.contains("\"stopped_at_first\": true"))
+    #expect(json.contains("\"stopped_at_first\":true"))
   }
 
   @Test func aStreamThatIsNoTraceOrIsCut() throws {
@@ -139,8 +139,8 @@ import TraceFormat
       ("head -c 5000 a.trace", "2", "tracediff: incomparable: actual is damaged: the trace is cut short: it ends at"),
       ("head -c 5000 far.trace", "1", ""),
       ("cat a.trace a.trace", "2", "tracediff: incomparable: actual is damaged: expected the end of the file at"),
-      ("echo not a trace at all", "2", "tracediff: standard input: not a trace but text"),
-      ("true", "2", "tracediff: standard input: not a trace: at offset 0 expected the magic"),
+      ("echo not a trace at all", "2", "tracediff: -: not a trace but text"),
+      ("true", "2", "tracediff: -: not a trace: at offset 0 expected the magic"),
     ]
     for (command, status, message) in cases {
       let result = try shell("\(command) | tracediff a.trace -; echo $?")
@@ -164,7 +164,7 @@ import TraceFormat
   /// A mapped file that is cut short under its reader ends the program with a message, not by a signal.
   @Test func aTruncatedFile() throws {
     let folder = try TemporaryFolder()
-    let trace = SyntheticTrace(layers: 40, positions: 24)
+    let trace = SyntheticTrace(layers: 80, positions: 24)
     try trace.write(to: folder.path("a.trace"))
     try trace.write(to: folder.path("b.trace"))
     let bytes = try folder.read("b.trace")

@@ -54,7 +54,7 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "TestSupport",
-      dependencies: ["TraceFormat", "Model", "TraceComparison", "Explanation", "Synthesis"],
+      dependencies: ["PlatformLibc", "TraceFormat", "Model", "TraceComparison", "Explanation", "Synthesis"],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "TraceFormatTests", dependencies: ["PlatformLibc", "TraceFormat", "TestSupport", "VectorKernels"],

@@ -19,14 +19,14 @@ public struct TraceOperands: Sendable, Equatable {
   public let content: Content
   /// What messages and reports call the trace: one operand, up to three of them, or the first and how many more.
   public let name: String
-  /// The files that will be read, as far as they can be known.
+  /// The files that will be read, as far as they can be known; standard input is `/dev/stdin`.
   public let inputs: [String]
 
   /// Finds out what operands are.
   ///
   /// A file is what its first bytes say, whatever its name; one that cannot be looked at is taken for a trace, which then says
-  /// why. Of a folder, the names decide: `*.trace` and `*.trace.partial` in it, or `*.npy`, `*.npz` and `*.safetensors` in it
-  /// and its subfolders.
+  /// why. Of a folder, the names decide: `*.trace` and `*.trace.partial` in it; where it has none, `*.npy`, `*.npz` and
+  /// `*.safetensors` in it and its subfolders.
   ///
   /// - Parameter paths: at least one.
   public init(_ paths: [String]) throws(OperandError) {
@@ -37,11 +37,11 @@ public struct TraceOperands: Sendable, Equatable {
       switch PathKind(path) {
       case .stream:
         guard paths.count == 1 else { throw .streamAmongParts(path) }
-        (content, name, inputs) = (.stream(path), path, [path])
+        (content, name, inputs) = (.stream(path), path, [path == "-" ? "/dev/stdin" : path])
         return
       case .folder:
         hasFolder = true
-        let files = try Self.files(ofFolder: path)
+        let files = try Self.files(ofFolder: path).get()
         if files.areArrays { arrays.append((path, files.paths)) } else { traces.append((path, files.paths)) }
       case .file where Self.holdsArrays(path): arrays.append((path, [path]))
       case .file, .unknown: traces.append((path, [path]))
@@ -74,19 +74,25 @@ public struct TraceOperands: Sendable, Equatable {
   }
 
   /// The traces or the arrays of a folder.
-  private static func files(ofFolder path: String) throws(OperandError) -> (paths: [String], areArrays: Bool) {
-    let names: [String]
-    let all: [String]
+  private static func files(ofFolder path: String) -> Result<(paths: [String], areArrays: Bool), OperandError> {
     do throws(FileError) {
-      names = try FolderListing.names(path)
-      all = try FolderListing.files(below: path)
-    } catch { throw .folder(error) }
-    let folder = path.hasSuffix("/") ? path : path + "/"
-    let traces = names.filter { $0.hasSuffix(".trace") || $0.hasSuffix(".trace.partial") }.map { folder + $0 }
-    let arrays = all.filter { file in [".npy", ".npz", ".safetensors"].contains { file.hasSuffix($0) } }
-    if let trace = traces.first, let array = arrays.first { throw .mixedFolder(path, trace: trace, array: array) }
-    guard !(traces.isEmpty && arrays.isEmpty) else { throw .emptyFolder(path) }
-    return traces.isEmpty ? (arrays, true) : (traces, false)
+      let folder = path.hasSuffix("/") ? path : path + "/"
+      let names = try FolderListing.names(path)
+      let traces = names.filter { $0.hasSuffix(".trace") || $0.hasSuffix(".trace.partial") }
+      if let trace = traces.first {
+        if let array = names.first(where: isArray) {
+          return .failure(.mixedFolder(path, trace: folder + trace, array: folder + array))
+        }
+        return .success((traces.map { folder + $0 }, false))
+      }
+      let arrays = try FolderListing.files(below: path).filter(isArray)
+      return arrays.isEmpty ? .failure(.emptyFolder(path)) : .success((arrays, true))
+    } catch { return .failure(.folder(error)) }
+  }
+
+  /// Whether a file has the name of arrays.
+  private static func isArray(_ name: String) -> Bool {
+    [".npy", ".npz", ".safetensors"].contains { name.hasSuffix($0) }
   }
 
   /// Whether a file begins as a zip archive, an array of numpy or a safetensors file does.

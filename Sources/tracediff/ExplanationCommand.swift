@@ -20,14 +20,16 @@ enum ExplanationCommand {
         throw UsageError("the trace's checkpoint is needed: --model CHECKPOINT; see tracediff explain --help")
       }
       let paths = operands.map(\.path)
+      let trace = Result { () throws(ToolError) in try resolve(paths) }
+      let expected = options.expectedPath.map { path in Result { () throws(ToolError) in try resolve([path]) } }
       if let jsonPath = options.jsonPath {
         // Of what cannot be resolved nothing is read.
-        let traces = (try? resolve(paths))?.inputs ?? paths
-        let expected = options.expectedPath.map { (try? resolve([$0]))?.inputs ?? [$0] } ?? []
-        try Tool.requireApart(outputs: [jsonPath], inputs: traces + expected + [modelPath])
+        let inputs = (try? trace.get())?.inputs ?? paths
+        let others = (try? expected?.get())?.inputs ?? []
+        try Tool.requireApart(outputs: [jsonPath], inputs: inputs + others + [modelPath])
       }
       do {
-        return try explain(paths, modelPath, options)
+        return try explain(trace.get(), expected: expected?.get(), modelPath, options)
       } catch ToolError.failed(let message) {
         if let jsonPath = options.jsonPath {
           let document = ExplanationDocument(
@@ -40,10 +42,9 @@ enum ExplanationCommand {
   }
 
   private static func explain(
-    _ paths: [String], _ modelPath: String, _ options: ExplanationOptions
+    _ operands: TraceOperands, expected expectedOperands: TraceOperands?, _ modelPath: String,
+    _ options: ExplanationOptions
   ) throws -> ExitStatus {
-    let operands = try resolve(paths)
-    let expectedOperands = try options.expectedPath.map { try resolve([$0]) }
     try options.mapping.check(expected: expectedOperands, actual: operands)
     let path = operands.name
     let trace = try openTrace(operands)

@@ -24,13 +24,13 @@ enum Inspection {
 
   private static func inspect(_ paths: [String], _ options: InspectionOptions) throws -> ExitStatus {
     let name = TraceOperands.name(of: paths)
-    if let jsonPath = options.jsonPath {
-      // Of what cannot be resolved nothing is read.
-      try Tool.requireApart(outputs: [jsonPath], inputs: (try? resolve(paths))?.inputs ?? paths)
-    }
+    let operands = Result { () throws(ToolError) in try resolve(paths) }
+    let known = try? operands.get()
+    // Of what cannot be resolved nothing is read.
+    if let jsonPath = options.jsonPath { try Tool.requireApart(outputs: [jsonPath], inputs: known?.inputs ?? paths) }
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
-    if let operands = try? resolve(paths) { try options.mapping.check(expected: nil, actual: operands) }
-    var trace = try open(paths, options)
+    if let known { try options.mapping.check(expected: nil, actual: known) }
+    var trace = try open(operands, name: name, options)
     var problems = Listing<String>()
     for problem in trace.problems { problems.append(problem.description) }
     let output = OutputWriter.standardOutput()
@@ -65,12 +65,14 @@ enum Inspection {
   }
 
   /// Opens a trace; that it cannot be read is also written down for machines.
-  private static func open(_ paths: [String], _ options: InspectionOptions) throws(ToolError) -> Trace {
-    do throws(ToolError) { return try openTrace(resolve(paths)) } catch {
+  private static func open(
+    _ operands: Result<TraceOperands, ToolError>, name: String, _ options: InspectionOptions
+  ) throws(ToolError) -> Trace {
+    do throws(ToolError) { return try openTrace(operands.get()) } catch {
       if let jsonPath = options.jsonPath {
         var problems = Listing<String>()
         problems.append(error.description)
-        try write(unreadable(TraceOperands.name(of: paths)) + list(problems), to: jsonPath)
+        try write(unreadable(name) + list(problems), to: jsonPath)
       }
       throw error
     }

@@ -161,6 +161,15 @@ import TraceFormat
     #expect(result.status == 2 && result.output == "" && result.errors == "tracediff: \(message)\n")
   }
 
+  /// No output may be the file that standard input is.
+  @Test func anOutputThatIsStandardInput() throws {
+    let before = try fixture.folder.read("b.trace")
+    let result = try shell("tracediff a.trace - --json b.trace <b.trace; echo $?")
+    #expect(result.output == "2\n")
+    #expect(result.errors == "tracediff: the output 'b.trace' would overwrite the input '/dev/stdin'\n")
+    #expect(try fixture.folder.read("b.trace") == before)
+  }
+
   /// A mapped file that is cut short under its reader ends the program with a message, not by a signal.
   @Test func aTruncatedFile() throws {
     let folder = try TemporaryFolder()

@@ -58,7 +58,7 @@ import TraceSources
   }
 
   @Test func streams() throws {
-    #expect(try operands("-").content == .stream("-"))
+    #expect(try operands("-").content == .stream("-") && operands("-").inputs == ["/dev/stdin"])
     #expect(try operands("/dev/null").isStream)
     #expect(mkfifo(folder.path("fifo"), 0o600) == 0)
     #expect(try operands("fifo").content == .stream(folder.path("fifo")))

@@ -65,6 +65,9 @@ struct PartPlaces: Sendable {
   /// Number of records.
   var count: Int { records.count }
 
+  /// Number of further copies of records.
+  var copyCount: Int { copies.count }
+
   /// A record, by its place in the order of execution.
   func record(at place: Int) -> Record { records[place] }
 

@@ -62,6 +62,9 @@ public struct TraceParts: ~Copyable, RandomAccessSource {
   /// Number of records; several copies of one are one.
   public var recordCount: Int { places.count }
 
+  /// Number of records that a part holds and an earlier part holds too.
+  public var copyCount: Int { places.copyCount }
+
   /// The key of a record, by its place in the order of execution.
   public func key(at place: Int) -> RecordKey {
     let record = places.record(at: place)

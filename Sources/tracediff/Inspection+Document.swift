@@ -46,7 +46,10 @@ extension Inspection {
         ("bytes", .integer(part.byteCount)), ("records", .integer(part.recordCount)),
       ])
     }
-    return [("parts", .array(entries)), ("part_count", .integer(parts.count))]
+    return [
+      ("parts", .array(entries)), ("part_count", .integer(parts.count)),
+      ("copies", .integer(PartSummary.copyCount(of: trace))),
+    ]
   }
 
   static func tokenList(_ trace: borrowing Trace) -> Fields {

@@ -24,7 +24,7 @@ extension Inspection {
     output.line(
       "\(visibleText(name.utf8)): \(state), \(trace.recordCount) records, \(trace.tokens.count) tokens, "
         + "\(trace.byteCount) bytes")
-    printParts(PartSummary.all(of: trace), limit: options.isFull ? Int.max : listingLimit, output)
+    printParts(trace, limit: options.isFull ? Int.max : listingLimit, output)
     output.line("\nHeader")
     output.line("  producer                \(visibleText(trace.header.producer.utf8))")
     for (name, value) in trace.header.fields.sorted(by: { $0.key < $1.key }) {
@@ -49,7 +49,8 @@ extension Inspection {
     if entries.count > limit { output.line("  ... \(entries.count - limit) more; --full prints all") }
   }
 
-  private static func printParts(_ parts: [PartSummary], limit: Int, _ output: OutputWriter) {
+  private static func printParts(_ trace: borrowing Trace, limit: Int, _ output: OutputWriter) {
+    let parts = PartSummary.all(of: trace)
     guard !parts.isEmpty else { return }
     output.line("\nParts")
     output.line("   number   records         bytes  file")
@@ -60,6 +61,8 @@ extension Inspection {
           + (part.isComplete ? "" : " (cut short or damaged)"))
     }
     if parts.count > limit { output.line("  ... \(parts.count - limit) more; --full prints all") }
+    let copyCount = PartSummary.copyCount(of: trace)
+    if copyCount > 0 { output.line("  records that an earlier part holds too: \(copyCount)") }
   }
 
   private static func text(_ value: HeaderValue) -> String {

@@ -18,6 +18,14 @@ struct PartSummary {
     recordCount = file.recordCount
   }
 
+  /// Number of records that a part holds and an earlier part holds too.
+  static func copyCount(of trace: borrowing Trace) -> Int {
+    switch trace {
+    case .file: 0
+    case .parts(let parts): parts.copyCount
+    }
+  }
+
   /// The files of a trace in several parts, in the order given; none of any other.
   static func all(of trace: borrowing Trace) -> [PartSummary] {
     switch trace {

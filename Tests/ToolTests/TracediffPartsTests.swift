@@ -113,6 +113,7 @@ import TraceFormat
            number   records         bytes  file
                 0        63  \(String(repeating: " ", count: 12 - String(sizes[0]).count))\(sizes[0])  ranks/0.trace
                 1        54  \(String(repeating: " ", count: 12 - String(sizes[1]).count))\(sizes[1])  ranks/1.trace
+          records that an earlier part holds too: 6
 
         """))
     let one = try fixture.run("inspect", "a.trace")
@@ -123,6 +124,7 @@ import TraceFormat
     let document = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
     let parts = try #require(document["parts"] as? [[String: Any]])
     #expect(document["file"] as? String == "ranks" && document["part_count"] as? Int == 2)
+    #expect(document["copies"] as? Int == 6)
     #expect(parts.map { $0["file"] as? String } == ["ranks/0.trace", "ranks/1.trace"])
     #expect(parts.map { $0["records"] as? Int } == [63, 54] && parts[1]["part"] as? Int == 1)
   }

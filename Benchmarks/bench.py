@@ -14,7 +14,7 @@ import forward_cases
 import machine
 import trace_cases
 from limits import tabulate_limits
-from measuring import fail, program, touch_memory, usable_processors, work
+from measuring import fail, program, usable_processors, work
 from report import Report
 
 FORWARD = [forward_cases.Case("15M", 256, 9, has_goals=True), forward_cases.Case("15M", 16, 9),
@@ -54,7 +54,6 @@ def main():
     programs = machine.reference_builds()
     if "-O3" not in programs:
         fail("the C program cannot be built; name a compiler with CC")
-    touch_memory()
     found = {count: machine.limits(count) for count in options.threads}
     machine.describe(options.threads, found)
     report = Report()

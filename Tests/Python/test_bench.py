@@ -61,8 +61,12 @@ class MeasuringTests(TestCase):
 
     def test_runs_are_in_turn(self):
         order = []
-        measuring.interleaved({name: lambda name=name: order.append(name) for name in "ab"}, 3)
-        self.assertEqual("".join(order), "ababab")
+        measuring.interleaved({name: lambda name=name: order.append(name) or len(order) for name in "ab"}, 2, once={"b"})
+        self.assertEqual("".join(order), "aabaab")
+
+    def test_the_second_run_counts(self):
+        count = iter(range(9))
+        self.assertEqual(measuring.interleaved({"a": lambda: next(count)}, 2), {"a": [1, 3]})
 
     def test_a_run_tells_its_own_time_and_a_shorter_one_is_refused(self):
         script = self.script("echo text; echo 'tracedump: 10 records; 8 positions at 16.0 tokens/s' >&2")

@@ -106,11 +106,11 @@ def measure(case, programs, threads, report):
                              "have the C program's bits")
     residents = {}
     for (name, count), worker in workers.items():
+        residents[name, count] = float(worker.ask("memory"))  # before the check, which reads the whole trace
         answer = worker.ask(f"check {expected['known']}")
         if not answer.startswith("equal"):
             fail(f"{case.title}: {name} with --threads {count} does not compute the same: {answer}")
         report.check(case.title, f"{name} with --threads {count}: {answer} records within tolerance of the trace")
-        residents[name, count] = float(worker.ask("memory"))
         worker.close()
     tabulate(case, runs, threads, report)
     for (what, count), measured in runs.items():

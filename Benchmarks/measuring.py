@@ -150,7 +150,7 @@ def interleaved(commands, repeats, once=()):
 
 
 def ratios(slower, faster):
-    """How many times faster the second is, of pairs of runs that were neighbours: of whole processes, and of the
+    """How many times faster the second is, of pairs of runs of one repeat: of whole processes, and of the
     passes alone (None where a program does not tell)."""
     pairs = list(zip(slower, faster))
     whole = Spread.of([a.seconds / b.seconds for a, b in pairs])

@@ -74,7 +74,9 @@ public struct Checksum: Sendable {
     let length = ChunkLayout.roundedUp(bytes.byteCount)
     precondition(byteCount % 8 == 0 && length <= target.byteCount, "the copy and its padding need room")
     sum &+= bytes.withUnsafeBytes { source in
-      target.withUnsafeMutableBytes { checksum_copy(unit, $0.baseAddress, source.baseAddress, source.count, words, numbers) }
+      target.withUnsafeMutableBytes {
+        checksum_copy(unit, $0.baseAddress, source.baseAddress, source.count, words, numbers)
+      }
     }
     words += UInt64(length / 8)
     byteCount += UInt64(length)

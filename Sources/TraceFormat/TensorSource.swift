@@ -66,6 +66,8 @@ public protocol TensorSource: ~Copyable {
   var header: TraceHeader { get }
   /// The tokens known so far, by position.
   var tokens: [Int: TraceToken] { get }
+  /// Whether the source tells its tokens; arrays of other programs may not.
+  var hasTokens: Bool { get }
   /// What was found wrong so far; a source with problems still lends what is readable.
   var problems: [TraceError] { get }
   /// Whether the source ends as a complete one does.
@@ -79,4 +81,9 @@ public protocol TensorSource: ~Copyable {
   /// - Returns: the body's result; nil when there is no such record.
   /// - Throws: what is wrong with the record, its checksum included.
   func withRecord<Result>(_ key: RecordKey, _ body: (RecordView) -> Result) throws(TraceError) -> Result?
+}
+
+extension TensorSource where Self: ~Copyable {
+  /// Whether the source tells its tokens: every trace does.
+  public var hasTokens: Bool { true }
 }

@@ -31,6 +31,8 @@ public enum TraceError: Error, Equatable, Sendable {
   case tokenMissing(position: Int, offset: Int)
   /// A writer was handed something that the format cannot hold.
   case cannotRecord(String)
+  /// Something is wrong in a file of another format; the text says where, what was expected and what was found.
+  case foreign(String)
 }
 
 /// The kinds of chunk that a trace is made of.
@@ -80,6 +82,7 @@ extension TraceError: CustomStringConvertible {
     case .tokenMissing(let position, let offset):
       "the record at offset \(offset) has no token for its position \(position) before it"
     case .cannotRecord(let reason): reason
+    case .foreign(let text): text
     }
   }
 

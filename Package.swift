@@ -28,6 +28,7 @@ let package = Package(
     .target(name: "PlatformLibc", swiftSettings: settings),
     .target(name: "VectorKernels"),
     .target(name: "TraceFormat", dependencies: ["PlatformLibc", "VectorKernels"], swiftSettings: settings),
+    .target(name: "TensorArchives", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "Model", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .target(
@@ -42,17 +43,22 @@ let package = Package(
       name: "TraceDump", dependencies: ["Model", "PlatformLibc", "ToolSupport", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
     .executableTarget(
-      name: "tracediff", dependencies: ["Explanation", "Model", "TraceComparison", "ToolSupport", "TraceFormat"],
+      name: "tracediff",
+      dependencies: ["Explanation", "Model", "TensorArchives", "TraceComparison", "ToolSupport", "TraceFormat"],
       swiftSettings: settings),
     .executableTarget(
       name: "Synthesize", dependencies: ["Synthesis", "Model", "ToolSupport", "TraceFormat"],
       swiftSettings: settings),
     .target(
       name: "TestSupport",
-      dependencies: ["TraceFormat", "Model", "TraceComparison", "Explanation", "Synthesis"],
+      dependencies: ["TraceFormat", "Model", "TensorArchives", "TraceComparison", "Explanation", "Synthesis"],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "TraceFormatTests", dependencies: ["PlatformLibc", "TraceFormat", "TestSupport", "VectorKernels"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "TensorArchivesTests",
+      dependencies: ["PlatformLibc", "TensorArchives", "TraceComparison", "TraceFormat", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport", "VectorKernels"],

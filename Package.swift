@@ -90,7 +90,7 @@ let package = Package(
 // Libraries, because libFuzzer brings the main function; `Tests/Fuzz/fuzz.sh` sets the variable and links them. Without it,
 // and for packages that depend on this one, they do not exist.
 if Context.environment["FUZZ"] != nil {
-  for name in ["FuzzCheckpoint", "FuzzTokenizer", "FuzzTrace"] {
+  for name in ["FuzzCheckpoint", "FuzzTokenizer", "FuzzTrace", "FuzzNpz", "FuzzSafetensors", "FuzzMapping"] {
     package.products.append(.library(name: name, type: .static, targets: [name]))
     package.targets.append(
       .target(name: name, dependencies: ["TestSupport"], path: "Tests/Fuzz/\(name)", swiftSettings: settings))

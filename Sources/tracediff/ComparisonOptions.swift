@@ -38,6 +38,7 @@ extension ComparisonOptions {
         "EXPECTED ACTUAL [options]",
         "explain TRACE --model CHECKPOINT [options]      (see tracediff explain --help)",
         "inspect TRACE [options]                         (see tracediff inspect --help)",
+        "export TRACE -o FILE.npz [options]              (see tracediff export --help)",
       ],
       summary: "Compares two traces record by record and names, in the order of execution, the first tensor and "
         + "position that differ and the first that are beyond tolerance.",

@@ -30,7 +30,7 @@ package struct ArchiveError: Error, Equatable, Sendable {
 }
 
 extension ArchiveError: CustomStringConvertible {
-  /// One line in lower case that begins with the file's name.
+  /// One line in lower case that begins with the file's name. Control characters in names are made visible.
   package var description: String {
     if case .system(let error) = rule { return error.description }
     let place: String
@@ -38,9 +38,9 @@ extension ArchiveError: CustomStringConvertible {
     case .file: place = ""
     case .offset(let offset): place = " at offset \(offset)"
     case .line(let line): place = " line \(line)"
-    case .array(let name): place = " array '\(visibleText(name.utf8))'"
+    case .array(let name): place = " array '\(name)'"
     }
-    return "\(visibleText(file.utf8)):\(place)\(place.isEmpty ? "" : ":") \(rule)"
+    return visibleText("\(file):\(place)\(place.isEmpty ? "" : ":") \(rule)".utf8)
   }
 }
 

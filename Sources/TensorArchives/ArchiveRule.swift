@@ -48,7 +48,7 @@ package enum ArchiveRule: Equatable, Sendable {
 }
 
 extension ArchiveRule: CustomStringConvertible {
-  /// One line in lower case.
+  /// One line in lower case, with names as they stand in the file: `ArchiveError` makes them visible.
   package var description: String {
     switch self {
     case .system(let error): error.description
@@ -57,37 +57,35 @@ extension ArchiveRule: CustomStringConvertible {
     case .beyondEnd(let what, let needed, let available):
       "\(what) needs \(needed) bytes, but only \(available) are left"
     case .unexpectedBytes(let expected, let found): "expected \(expected), found \(Self.hex(found))"
-    case .invalid(let what, let expected, let found): "\(what): expected \(expected), found \(Self.visible(found))"
-    case .duplicateName(let name): "two arrays are called '\(Self.visible(name))'"
+    case .invalid(let what, let expected, let found): "\(what): expected \(expected), found \(found)"
+    case .duplicateName(let name): "two arrays are called '\(name)'"
     case .noArrays(let remedy): "there are no arrays: \(remedy)"
-    case .unsupportedType(let found, let remedy): "elements of type \(Self.visible(found)) are not read: \(remedy)"
+    case .unsupportedType(let found, let remedy): "elements of type \(found) are not read: \(remedy)"
     case .compressed(let name, let method):
-      "member '\(Self.visible(name))' is compressed (method \(method)): write the file with numpy.savez, which stores, "
+      "member '\(name)' is compressed (method \(method)): write the file with numpy.savez, which stores, "
         + "instead of numpy.savez_compressed"
-    case .encrypted(let name): "member '\(Self.visible(name))' is encrypted"
+    case .encrypted(let name): "member '\(name)' is encrypted"
     case .notAnArray(let name):
-      "member '\(Self.visible(name))' is no .npy array; a checkpoint of PyTorch is not read: save tensors with "
+      "member '\(name)' is no .npy array; a checkpoint of PyTorch is not read: save tensors with "
         + "safetensors or numpy.savez"
     case .headersDiffer(let name, let field, let directory, let local):
-      "\(field) of member '\(Self.visible(name))': expected \(directory) as in the directory, found \(local) in its header"
+      "\(field) of member '\(name)': expected \(directory) as in the directory, found \(local) in its header"
     case .overlapping(let first, let second):
-      "'\(Self.visible(first))' and '\(Self.visible(second))' overlap"
+      "'\(first)' and '\(second)' overlap"
     case .hole(let name, let expected, let found):
-      "bytes that belong to no tensor: expected '\(Self.visible(name))' to begin at \(expected), found \(found)"
+      "bytes that belong to no tensor: expected '\(name)' to begin at \(expected), found \(found)"
     case .wrongChecksum(let name, let expected, let found):
-      "member '\(Self.visible(name))' is damaged: expected CRC-32 \(Self.hex(expected)), found \(Self.hex(found))"
+      "member '\(name)' is damaged: expected CRC-32 \(Self.hex(expected)), found \(Self.hex(found))"
     case .unreadable(let key, let reason): "\(key) cannot be exported: \(reason)"
     case .matchesNothing(let pattern):
-      "'\(Self.visible(pattern))' matches no array that an earlier statement has not taken"
+      "'\(pattern)' matches no array that an earlier statement has not taken"
     case .unmapped(let shape, let remedy): "no statement is about it (\(shape)): \(remedy)"
     case .recordedTwice(let key, let count, let other):
-      "\(key)\(count > 1 ? " and \(count - 1) more records are" : " is") in the array '\(Self.visible(other))' too"
+      "\(key)\(count > 1 ? " and \(count - 1) more records are" : " is") in the array '\(other)' too"
     case .tokenRepeated(let position, let ids):
       "position \(position) has two tokens: \(ids.map(String.init).joined(separator: " and "))"
     }
   }
-
-  private static func visible(_ text: String) -> String { visibleText(text.utf8) }
 
   private static func hex(_ bytes: [UInt8]) -> String {
     bytes.isEmpty ? "the end of the file" : bytes.map { hex($0) }.joined(separator: " ")

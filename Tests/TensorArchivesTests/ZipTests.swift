@@ -293,4 +293,9 @@ import TraceFormat
           "place of the zip64 directory's end", expected: "the bytes 50 4b 06 06 that end at \(start + 124 + 56)",
           found: "\(start + 124)"))
   }
+
+  @Test func namesAreMadeVisible() throws {
+    let error = try #require(Samples.openingError(ZipSample(ZipSample.Member("a\u{1b}[31m\n", [1])).bytes))
+    #expect(error.description.hasPrefix("arrays: at offset 0: member 'a\\x1b[31m\\n' is no .npy array"))
+  }
 }

@@ -63,4 +63,24 @@ import TraceFormat
     #expect(damaged.errors.contains(" cannot be exported: record at offset ") && damaged.errors.contains("is damaged"))
     #expect(try files() == [])
   }
+
+  #if os(Linux)
+    /// Arrays are never copied whole, transposed ones included: a hundred times the size takes no more memory.
+    @Test(arguments: ["position,feature", "feature,position"])
+    func memoryDoesNotGrowWithAnArray(axes: String) throws {
+      let program = try BuiltProgram("tracediff")
+      try fixture.folder.write(Array("tensor x -> x.embed axes=\(axes)\n".utf8), as: "map")
+      let peaks = try [512, 51200].map { length in
+        let shape = axes.hasPrefix("position") ? "(32, \(length))" : "(\(length), 32)"
+        let text = "{'descr': '<f8', 'fortran_order': False, 'shape': \(shape), }"
+        let padding = String(repeating: " ", count: 117 - text.utf8.count)
+        let header = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 118, 0] + Array((text + padding + "\n").utf8)
+        try fixture.folder.write(header + [UInt8](repeating: 1, count: 32 * 8 * length), as: "x.npy")
+        return try program.peakAnonymousMemory(
+          ["export", "x.npy", "--map", "map", "-o", "out.npz"], cwd: fixture.folder.url)
+      }
+      #expect(try fixture.folder.read("out.npz").count > 32 * 8 * 51200)
+      #expect(peaks[1] - peaks[0] < 2 << 20, "\(peaks)")
+    }
+  #endif
 }

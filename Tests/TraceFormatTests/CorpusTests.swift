@@ -47,7 +47,9 @@ import TestSupport
       try name.hasPrefix("npz") ? FuzzedReaders.npz(bytes) == .accepted : FuzzedReaders.safetensors(bytes) == .accepted)
   }
 
-  @Test(arguments: ["npz/v0-cut.npz", "npz/numpy.npz", "safetensors/v2-cut.safetensors"])
+  @Test(arguments: [
+    "npz/v0-cut.npz", "npz/numpy.npz", "npz/name-of-control-characters.npz", "safetensors/v2-cut.safetensors",
+  ])
   func arraysThatAreCutOrNeedAMappingAreNot(name: String) throws {
     let bytes = try bytes(name)
     #expect(try FuzzedReaders.npz(bytes) != .accepted)

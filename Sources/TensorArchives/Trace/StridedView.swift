@@ -1,5 +1,3 @@
-import TraceFormat
-
 /// Elements of an array in an order of their own: from a first one on, along axes of which the last runs fastest.
 struct StridedView {
   /// The first element, counted in the array's memory.
@@ -32,26 +30,44 @@ struct StridedView {
 
   /// The elements, copied one after the other.
   ///
+  /// Traps where an element lies outside the memory; that is checked once, before the pointers are used.
+  ///
   /// - Parameters:
-  ///   - bytes: the array's memory; elements outside it trap.
+  ///   - bytes: the array's memory, which need not be aligned.
   ///   - type: an integer of an element's size.
   func gather<Word: FixedWidthInteger & BitwiseCopyable>(_ bytes: RawSpan, as type: Word.Type) -> [Word] {
-    var elements: [Word] = []
-    guard count > 0 else { return elements }
-    elements.reserveCapacity(count)
+    guard count > 0 else { return [] }
     let size = MemoryLayout<Word>.size
-    let inner = axes.last ?? StrideAxis(1, 1)
+    precondition(start >= 0 && last < bytes.byteCount / size, "elements lie inside the array")
+    return [Word](unsafeUninitializedCapacity: count) { target, initializedCount in
+      bytes.withUnsafeBytes { source in
+        guard let from = source.baseAddress, let to = target.baseAddress else { return }
+        var next = to
+        forEachRun { offset, run in
+          let place = from + offset * size
+          if run.stride == 1 {
+            UnsafeMutableRawPointer(next).copyMemory(from: place, byteCount: run.count * size)
+          } else {
+            let step = run.stride * size
+            for index in 0..<run.count { next[index] = (place + index * step).loadUnaligned(as: type) }
+          }
+          next += run.count
+        }
+      }
+      initializedCount = count
+    }
+  }
+
+  /// The element that lies farthest in memory.
+  private var last: Int { axes.reduce(start) { $0 + ($1.count - 1) * $1.stride } }
+
+  /// Visits the runs of elements along the last axis: where each begins, and the axis.
+  private func forEachRun(_ body: (Int, StrideAxis) -> Void) {
+    let run = axes.last ?? StrideAxis(1, 1)
     let outer = axes.dropLast()
     var index = [Int](repeating: 0, count: outer.count)
     var offset = start
-    while true {
-      var place = offset * size
-      for _ in 0..<inner.count {
-        elements.append(bytes.integer(at: place, as: type))
-        place += inner.stride * size
-      }
-      guard Self.advance(&index, &offset, outer) else { return elements }
-    }
+    repeat { body(offset, run) } while Self.advance(&index, &offset, outer)
   }
 
   /// Goes to the next place along some axes; false after the last.

@@ -66,7 +66,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/reference-parity
 	install -m 755 bin/tracedump bin/tracediff bin/llama2-reference bin/llama2-synthesize $(DESTDIR)$(PREFIX)/bin
 	install -m 644 reference/tracefile.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 reference/tracefile.py docs/trace-format.md docs/tracing-your-port.md \
+	install -m 644 reference/tracefile.py docs/trace-format.md docs/tracing-your-port.md docs/mapping.md \
 	  $(DESTDIR)$(PREFIX)/share/reference-parity
 
 # --- something to run at once -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ import Foundation
 @testable import TensorArchives
 import TestSupport
 import Testing
+import TraceComparison
 import TraceFormat
 
 @Suite struct FolderTests {
@@ -111,5 +112,19 @@ import TraceFormat
       Issue.record("\(String(describing: error))")
       return
     }
+  }
+
+  /// Arrays that tell no tokens are compared all the same, and that they have none is no damage.
+  @Test func arraysWithoutTokens() throws {
+    let synthetic = SyntheticTrace(seed: 4)
+    let arrays = synthetic.records.sorted { $0.key < $1.key }.map { key, record in
+      (ExportName.name(of: key), Samples.npy("<f4", record.shape, record.bytes))
+    }
+    var expected = try TraceFile(path: synthetic.write(to: folder.path("a.trace")))
+    var actual = try Samples.trace(ZipSample(arrays).bytes)
+    #expect(!actual.hasTokens && actual.tokens.isEmpty)
+    let verdict = Comparison(tolerance: .exact).compare(&expected, &actual)
+    #expect(verdict.outcome == .identical && verdict.problems.isEmpty && verdict.tokensPart == nil)
+    #expect(verdict.comparedRecords == synthetic.records.count)
   }
 }

@@ -11,7 +11,8 @@ package struct ArrayLayout: Hashable, Sendable {
   /// Number of bytes.
   package let byteCount: Int
 
-  /// A layout without gaps; nil when its size overflows or a length is negative.
+  /// A layout without gaps; nil when its size overflows or a length is negative. Lengths of zero are no excuse for the others:
+  /// any product of lengths can be taken without a check.
   ///
   /// - Parameter isFortranOrder: whether the first axis varies fastest instead of the last.
   package init?(type: ArrayType, shape: [Int], isFortranOrder: Bool = false) {
@@ -20,7 +21,7 @@ package struct ArrayLayout: Hashable, Sendable {
     for axis in isFortranOrder ? Array(shape.indices) : shape.indices.reversed() {
       guard shape[axis] >= 0 else { return nil }
       strides[axis] = count
-      let (product, overflow) = count.multipliedReportingOverflow(by: shape[axis])
+      let (product, overflow) = count.multipliedReportingOverflow(by: max(1, shape[axis]))
       guard !overflow else { return nil }
       count = product
     }
@@ -29,8 +30,8 @@ package struct ArrayLayout: Hashable, Sendable {
     self.type = type
     self.shape = shape
     self.strides = strides
-    elementCount = count
-    byteCount = bytes
+    elementCount = shape.contains(0) ? 0 : count
+    byteCount = shape.contains(0) ? 0 : bytes
   }
 }
 

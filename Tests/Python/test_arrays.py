@@ -3,6 +3,7 @@
 LLAMA2_BIN names the folder of the programs. The tests with the package safetensors are skipped where it is not installed.
 """
 
+import importlib.util
 import io
 import json
 import os
@@ -574,13 +575,24 @@ class DocumentTests(TestCase):
 
     def test_the_stacked_run(self):
         """A pass over all positions with BLAS gives the reference's records, through the mapping of the page."""
+        self.check_stacked_run(self.blocks("python")[0])
+
+    def test_the_stacked_run_in_jax(self):
+        if importlib.util.find_spec("jax") is None:
+            self.skipTest("jax is not installed")
+        script = self.blocks("python")[0]
+        line = "import numpy as np  # for JAX: import jax.numpy as np"
+        self.assertEqual(script.count(line), 1)
+        self.check_stacked_run(script.replace(line, "import jax.numpy as np"))
+
+    def check_stacked_run(self, text):
         model = self.path("model.bin")
         subprocess.run([os.path.join(PROGRAMS, "llama2-synthesize"), "tiny", "-o", model], check=True, capture_output=True)
         tokens = "1,5,9,2,7,30,4"
         reference = self.path("reference.trace")
         subprocess.run([os.path.join(PROGRAMS, "llama2-reference"), model, "--tokens", tokens, "-o", reference], check=True,
                        capture_output=True)
-        script = self.write("stacked.py", self.blocks("python")[0])
+        script = self.write("stacked.py", text)
         subprocess.run([sys.executable, script, model, tokens, self.path("run.npz")], check=True)
         mapping = self.write("stacked.map", self.blocks("mapping")[0])
         found, metadata = self.exported(self.export(self.path("run.npz"), "--map", mapping))

@@ -105,7 +105,10 @@ import TraceFormat
           .invalid("elements", expected: "8 bytes of float32 1 x 2", found: "\(8 + change)")))
   }
 
-  @Test(arguments: ["(9223372036854775807, 2)", "(4611686018427387904, 1)"])
+  @Test(arguments: [
+    "(9223372036854775807, 2)", "(4611686018427387904, 1)", "(4294967295, 4294967295, 4294967295, 0)",
+    "(0, 4294967295, 4294967295, 4294967295)",
+  ])
   func shapesThatOverflow(shape: String) throws {
     let bytes = Samples.npy("{'descr': '<f4', 'fortran_order': False, 'shape': \(shape), }", [])
     let error = try #require(Samples.openingError(bytes))

@@ -22,6 +22,7 @@ extension ArrayTraceBuilder {
     } catch { throw archive.error(array, error) }
   }
 
+  /// Reads the arrays `tokens` and `positions` of exports; without positions, tokens count from 0.
   mutating func readExportedTokens() throws(ArchiveError) {
     for array in archive.arrays where array.nameInFile == ExportName.tokens {
       let prefix = array.name.dropLast(ExportName.tokens.count)

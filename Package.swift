@@ -20,7 +20,6 @@ let package = Package(
     .library(name: "TraceFormat", targets: ["TraceFormat"]),
     .library(name: "Model", targets: ["Model"]),
     .library(name: "TraceComparison", targets: ["TraceComparison"]),
-    .library(name: "TraceSources", targets: ["TraceSources"]),
     .executable(name: "tracedump", targets: ["TraceDump"]),
     .executable(name: "tracediff", targets: ["tracediff"]),
     .executable(name: "llama2-synthesize", targets: ["Synthesize"]),
@@ -29,12 +28,14 @@ let package = Package(
     .target(name: "PlatformLibc", swiftSettings: settings),
     .target(name: "VectorKernels"),
     .target(name: "TraceFormat", dependencies: ["PlatformLibc", "VectorKernels"], swiftSettings: settings),
+    .target(name: "TensorArchives", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "Model", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .target(
       name: "TraceComparison", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .target(
-      name: "TraceSources", dependencies: ["PlatformLibc", "TraceComparison", "TraceFormat"], swiftSettings: settings),
+      name: "TraceSources", dependencies: ["PlatformLibc", "TensorArchives", "TraceComparison", "TraceFormat"],
+      swiftSettings: settings),
     .target(
       name: "Explanation",
       dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat", "TraceSources", "VectorKernels"],
@@ -47,17 +48,25 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "tracediff",
-      dependencies: ["Explanation", "Model", "TraceComparison", "ToolSupport", "TraceFormat", "TraceSources"],
+      dependencies: [
+        "Explanation", "Model", "TensorArchives", "TraceComparison", "ToolSupport", "TraceFormat", "TraceSources",
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "Synthesize", dependencies: ["Synthesis", "Model", "ToolSupport", "TraceFormat"],
       swiftSettings: settings),
     .target(
       name: "TestSupport",
-      dependencies: ["PlatformLibc", "TraceFormat", "Model", "TraceComparison", "Explanation", "Synthesis"],
+      dependencies: [
+        "PlatformLibc", "TraceFormat", "Model", "TensorArchives", "TraceComparison", "Explanation", "Synthesis",
+      ],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "TraceFormatTests", dependencies: ["PlatformLibc", "TraceFormat", "TestSupport", "VectorKernels"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "TensorArchivesTests",
+      dependencies: ["PlatformLibc", "TensorArchives", "TraceComparison", "TraceFormat", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport", "VectorKernels"],
@@ -94,7 +103,7 @@ let package = Package(
 // Libraries, because libFuzzer brings the main function; `Tests/Fuzz/fuzz.sh` sets the variable and links them. Without it,
 // and for packages that depend on this one, they do not exist.
 if Context.environment["FUZZ"] != nil {
-  for name in ["FuzzCheckpoint", "FuzzTokenizer", "FuzzTrace"] {
+  for name in ["FuzzCheckpoint", "FuzzTokenizer", "FuzzTrace", "FuzzNpz", "FuzzSafetensors", "FuzzMapping"] {
     package.products.append(.library(name: name, type: .static, targets: [name]))
     package.targets.append(
       .target(name: name, dependencies: ["TestSupport"], path: "Tests/Fuzz/\(name)", swiftSettings: settings))

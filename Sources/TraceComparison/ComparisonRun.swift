@@ -114,7 +114,7 @@ struct ComparisonRun {
   mutating func takeMissingToken<Source: TensorSource & ~Copyable>(
     _ source: borrowing Source, _ side: Side, position: Int
   ) {
-    guard tokenless.insert(side).inserted else { return }
+    guard source.hasTokens, tokenless.insert(side).inserted else { return }
     let isKnown = source.problems.contains { if case .tokenMissing = $0 { true } else { false } }
     if !isKnown {
       let message = "position \(position) has records but no token"

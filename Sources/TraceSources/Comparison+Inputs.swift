@@ -1,4 +1,4 @@
-public import TraceComparison
+package import TraceComparison
 import TraceFormat
 
 extension Comparison {
@@ -9,7 +9,7 @@ extension Comparison {
   ///   - actual: the trace under test, not yet read from.
   ///   - eachDivergence: called for every record beyond tolerance, in the order of execution.
   /// - Complexity: O(n) in the bytes of both traces.
-  public func compare(
+  package func compare(
     _ expected: inout TraceInput, _ actual: inout TraceInput, eachDivergence: (Finding) -> Void = { _ in }
   ) -> Verdict {
     if let verdict = compareFiles(expected, actual, eachDivergence) { return verdict }

@@ -1,7 +1,8 @@
-public import TraceFormat
+package import TensorArchives
+package import TraceFormat
 
 /// Why operands of a command line do not name a trace. Each message names the file.
-public enum OperandError: Error, Equatable, Sendable {
+package enum OperandError: Error, Equatable, Sendable {
   /// A file or a part cannot be read as a trace.
   case trace(path: String, TraceError)
   /// A folder cannot be listed.
@@ -18,13 +19,13 @@ public enum OperandError: Error, Equatable, Sendable {
   case stream(String)
   /// A file was named twice.
   case repeated(String)
-  /// A trace is needed, and this holds arrays.
-  case arrays(String)
+  /// The arrays of another program, or what maps them to records, cannot be read.
+  case arrays(ArchiveError)
 }
 
 extension OperandError: CustomStringConvertible, FileErrorCarrier {
   /// One line in lower case.
-  public var description: String {
+  package var description: String {
     switch self {
     case .trace(_, .file(let error)), .folder(let error): error.description
     case .trace(_, .inPart(let path, let error)): TraceError.inPart(path: path, error).description
@@ -39,7 +40,7 @@ extension OperandError: CustomStringConvertible, FileErrorCarrier {
     case .stream(let path):
       "\(path): expected a file, since the trace is read more than once, found a stream: write it to a file first"
     case .repeated(let path): "\(path): the file is named twice"
-    case .arrays(let path): "\(path): expected a trace, found arrays"
+    case .arrays(let error): error.description
     }
   }
 
@@ -47,6 +48,7 @@ extension OperandError: CustomStringConvertible, FileErrorCarrier {
     switch self {
     case .trace(_, let error): error.fileError
     case .folder(let error): error
+    case .arrays(let error): error.fileError
     default: nil
     }
   }

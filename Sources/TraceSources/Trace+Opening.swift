@@ -1,17 +1,22 @@
+import TensorArchives
 import TraceFormat
 
 extension Trace {
   /// Opens the trace that operands name.
   ///
   /// - Throws: `OperandError` when it cannot be opened, or is a stream, which has no random access.
-  public init(_ operands: TraceOperands) throws(OperandError) {
+  package init(_ operands: TraceOperands) throws(OperandError) {
     switch operands.content {
     case .file(let path):
       do { self = .file(try TraceFile(path: path)) } catch { throw .trace(path: path, error) }
     case .parts(let paths):
       do { self = try Self.trace(inParts: paths) } catch { throw .trace(path: paths[0], error) }
     case .stream(let path): throw .stream(path)
-    case .arrays(let paths): throw .arrays(paths[0])
+    case .arrays(let paths):
+      do throws(ArchiveError) {
+        let mapping = try operands.mapping.map { (path) throws(ArchiveError) in try ArrayMapping(path: path) }
+        self = .arrays(try ArrayTrace(TensorArchive(paths: paths), mapping: mapping))
+      } catch { throw .arrays(error) }
     }
   }
 
@@ -25,7 +30,7 @@ extension Trace {
 
 extension TraceInput {
   /// Opens the trace that operands name; of a stream, the header is read.
-  public init(_ operands: TraceOperands) throws(OperandError) {
+  package init(_ operands: TraceOperands) throws(OperandError) {
     switch operands.content {
     case .stream(let path):
       do { self = .stream(try TraceStream(path: path)) } catch { throw .trace(path: path, error) }

@@ -1,14 +1,14 @@
-public import TraceFormat
+package import TraceFormat
 
 /// A trace to be read once, in the order of execution: one that has random access, or one that is still coming.
-public enum TraceInput: ~Copyable, TensorSource, Sendable {
+package enum TraceInput: ~Copyable, TensorSource, Sendable {
   /// A trace in files.
   case trace(Trace)
   /// A trace that comes through a pipe.
   case stream(TraceStream)
 
   /// What is known of the run.
-  public var header: TraceHeader {
+  package var header: TraceHeader {
     switch self {
     case .trace(let trace): trace.header
     case .stream(let stream): stream.header
@@ -16,7 +16,7 @@ public enum TraceInput: ~Copyable, TensorSource, Sendable {
   }
 
   /// The tokens known so far, by position.
-  public var tokens: [Int: TraceToken] {
+  package var tokens: [Int: TraceToken] {
     switch self {
     case .trace(let trace): trace.tokens
     case .stream(let stream): stream.tokens
@@ -24,7 +24,7 @@ public enum TraceInput: ~Copyable, TensorSource, Sendable {
   }
 
   /// What was found wrong so far.
-  public var problems: [TraceError] {
+  package var problems: [TraceError] {
     switch self {
     case .trace(let trace): trace.problems
     case .stream(let stream): stream.problems
@@ -32,7 +32,7 @@ public enum TraceInput: ~Copyable, TensorSource, Sendable {
   }
 
   /// Whether it ends, or ended, as a complete one does.
-  public var isComplete: Bool {
+  package var isComplete: Bool {
     switch self {
     case .trace(let trace): trace.isComplete
     case .stream(let stream): stream.isComplete
@@ -40,7 +40,7 @@ public enum TraceInput: ~Copyable, TensorSource, Sendable {
   }
 
   /// Whether more may come.
-  public var isLive: Bool {
+  package var isLive: Bool {
     switch self {
     case .trace(let trace): trace.isLive
     case .stream(let stream): stream.isLive
@@ -48,7 +48,7 @@ public enum TraceInput: ~Copyable, TensorSource, Sendable {
   }
 
   /// Whether it tells its tokens.
-  public var hasTokens: Bool {
+  package var hasTokens: Bool {
     switch self {
     case .trace(let trace): trace.hasTokens
     case .stream(let stream): stream.hasTokens
@@ -56,7 +56,7 @@ public enum TraceInput: ~Copyable, TensorSource, Sendable {
   }
 
   /// The key of the next record in the order of execution; nil after the last.
-  public mutating func next() -> RecordKey? {
+  package mutating func next() -> RecordKey? {
     let key: RecordKey?
     switch consume self {
     case .trace(var trace):
@@ -73,7 +73,7 @@ public enum TraceInput: ~Copyable, TensorSource, Sendable {
   ///
   /// - Returns: the body's result; nil when there is no such record.
   /// - Throws: what is wrong with the record, its checksum included.
-  public func withRecord<Result>(
+  package func withRecord<Result>(
     _ key: RecordKey, _ body: (RecordView) -> Result
   ) throws(TraceError) -> Result? {
     switch self {

@@ -1,10 +1,11 @@
+import TensorArchives
 import TraceFormat
 
 /// The operands of a command line that name one trace, and what they turn out to be. Nothing is opened for reading yet but
 /// for a look at the first bytes of regular files.
-public struct TraceOperands: Sendable, Equatable {
+package struct TraceOperands: Sendable, Equatable {
   /// What the operands are.
-  public enum Content: Sendable, Equatable {
+  package enum Content: Sendable, Equatable {
     /// One trace file.
     case file(String)
     /// One trace in these files; of a folder it may be a single one.
@@ -16,11 +17,13 @@ public struct TraceOperands: Sendable, Equatable {
   }
 
   /// What the operands are.
-  public let content: Content
+  package let content: Content
   /// What messages and reports call the trace: one operand, up to three of them, or the first and how many more.
-  public let name: String
+  package let name: String
   /// The files that will be read, as far as they can be known; standard input is `/dev/stdin`.
-  public let inputs: [String]
+  package let inputs: [String]
+  /// The mapping file that says what arrays are; nil where they are named as exports name them.
+  package var mapping: String?
 
   /// Finds out what operands are.
   ///
@@ -29,7 +32,7 @@ public struct TraceOperands: Sendable, Equatable {
   /// `*.safetensors` in it and its subfolders.
   ///
   /// - Parameter paths: at least one.
-  public init(_ paths: [String]) throws(OperandError) {
+  package init(_ paths: [String]) throws(OperandError) {
     var traces: [(operand: String, files: [String])] = []
     var arrays: [(operand: String, files: [String])] = []
     var hasFolder = false
@@ -63,13 +66,13 @@ public struct TraceOperands: Sendable, Equatable {
   }
 
   /// Whether they are arrays of another program.
-  public var areArrays: Bool { if case .arrays = content { true } else { false } }
+  package var areArrays: Bool { if case .arrays = content { true } else { false } }
 
   /// Whether the trace can be read only once.
-  public var isStream: Bool { if case .stream = content { true } else { false } }
+  package var isStream: Bool { if case .stream = content { true } else { false } }
 
   /// What messages and reports call a trace of these operands.
-  public static func name(of paths: [String]) -> String {
+  package static func name(of paths: [String]) -> String {
     paths.count > 3 ? "\(paths[0]) and \(paths.count - 1) more" : paths.joined(separator: ", ")
   }
 
@@ -98,13 +101,7 @@ public struct TraceOperands: Sendable, Equatable {
   /// Whether a file begins as a zip archive, an array of numpy or a safetensors file does.
   private static func holdsArrays(_ path: String) -> Bool {
     guard let file = try? MappedFile(path: path) else { return false }
-    let bytes = file.bytes.byteArray(0..<min(16, file.byteCount))
-    if bytes.starts(with: Array("PK\u{3}\u{4}".utf8)) || bytes.starts(with: Array("PK\u{5}\u{6}".utf8)) { return true }
-    if bytes.starts(with: [0x93] + Array("NUMPY".utf8)) { return true }
-    // A safetensors file begins with the length of its header, which is JSON; no checkpoint has such a second word.
-    guard bytes.count > 8, bytes[8] == UInt8(ascii: "{") else { return false }
-    let headerLength = file.bytes.integer(at: 0, as: UInt64.self)
-    return headerLength > 0 && headerLength <= UInt64(file.byteCount - 8)
+    return ArchiveKind(file.bytes) != nil
   }
 
   /// Checks that no file is named twice, however the paths are written.

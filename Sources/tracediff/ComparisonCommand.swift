@@ -27,11 +27,11 @@ enum ComparisonCommand {
     let pair = TracePair(expected, actual, &problems)
     if let jsonPath = options.jsonPath {
       let inputs = pair?.inputs ?? expected + actual
-      try Tool.requireApart(outputs: [jsonPath], inputs: inputs + (options.oraclePath.map { [$0] } ?? []))
+      try Tool.requireApart(outputs: [jsonPath], inputs: inputs + options.mapping.paths + (options.oraclePath.map { [$0] } ?? []))
     }
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
-    guard let pair else { throw try unreadable(problems, expected, actual, options) }
-    try options.check(pair)
+    guard var pair else { throw try unreadable(problems, expected, actual, options) }
+    try options.apply(to: &pair)
     let comparison = Comparison(
       tolerance: tolerance, filter: options.filter, comparesCommonOnly: options.comparesCommonOnly,
       stopsAtFirst: options.stopsAtFirst)

@@ -19,15 +19,17 @@ struct ComparisonOptions {
   var oraclePath: String?
   var jsonPath: String?
 
-  /// Checks what depends on what the traces are.
-  func check(_ pair: TracePair) throws(UsageError) {
+  /// Checks what depends on what the traces are, and hands them their mappings.
+  func apply(to pair: inout TracePair) throws(UsageError) {
     if pair.expected.isStream, pair.expected.content == pair.actual.content {
       throw UsageError("both traces cannot be read from \(pair.expected.name)")
     }
     if oraclePath != nil, pair.isLive {
       throw UsageError("option '--oracle' needs files, since the traces are read again; a pipe can be read only once")
     }
-    try mapping.check(expected: pair.expected, actual: pair.actual)
+    var expected: TraceOperands? = pair.expected
+    try mapping.apply(expected: &expected, actual: &pair.actual)
+    pair.expected = expected ?? pair.expected
   }
 
   /// The tolerance that the options make together.
@@ -52,6 +54,7 @@ extension ComparisonOptions {
         "EXPECTED ACTUAL... [options]",
         "explain TRACE... --model CHECKPOINT [options]   (see tracediff explain --help)",
         "inspect TRACE... [options]                      (see tracediff inspect --help)",
+        "export TRACE... -o FILE.npz [options]           (see tracediff export --help)",
       ],
       summary: "Compares two traces record by record and names, in the order of execution, the first tensor and "
         + "position that differ and the first that are beyond tolerance.",

@@ -26,7 +26,7 @@ enum ExplanationCommand {
         // Of what cannot be resolved nothing is read.
         let inputs = (try? trace.get())?.inputs ?? paths
         let others = (try? expected?.get())?.inputs ?? []
-        try Tool.requireApart(outputs: [jsonPath], inputs: inputs + others + [modelPath])
+        try Tool.requireApart(outputs: [jsonPath], inputs: inputs + others + options.mapping.paths + [modelPath])
       }
       do {
         return try explain(trace.get(), expected: expected?.get(), modelPath, options)
@@ -42,10 +42,11 @@ enum ExplanationCommand {
   }
 
   private static func explain(
-    _ operands: TraceOperands, expected expectedOperands: TraceOperands?, _ modelPath: String,
+    _ givenOperands: TraceOperands, expected givenExpected: TraceOperands?, _ modelPath: String,
     _ options: ExplanationOptions
   ) throws -> ExitStatus {
-    try options.mapping.check(expected: expectedOperands, actual: operands)
+    var (operands, expectedOperands) = (givenOperands, givenExpected)
+    try options.mapping.apply(expected: &expectedOperands, actual: &operands)
     let path = operands.name
     let trace = try openTrace(operands)
     let explainer: Explainer

@@ -24,12 +24,15 @@ enum Inspection {
 
   private static func inspect(_ paths: [String], _ options: InspectionOptions) throws -> ExitStatus {
     let name = TraceOperands.name(of: paths)
-    let operands = Result { () throws(ToolError) in try resolve(paths) }
+    var operands = Result { () throws(ToolError) in try resolve(paths) }
     let known = try? operands.get()
     // Of what cannot be resolved nothing is read.
-    if let jsonPath = options.jsonPath { try Tool.requireApart(outputs: [jsonPath], inputs: known?.inputs ?? paths) }
+    if let jsonPath = options.jsonPath { try Tool.requireApart(outputs: [jsonPath], inputs: (known?.inputs ?? paths) + options.mapping.paths) }
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
-    if let known { try options.mapping.check(expected: nil, actual: known) }
+    if var known {
+      try options.mapping.apply(to: &known)
+      operands = .success(known)
+    }
     var trace = try open(operands, name: name, options)
     var problems = Listing<String>()
     for problem in trace.problems { problems.append(problem.description) }

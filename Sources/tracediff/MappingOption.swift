@@ -26,12 +26,13 @@ struct MappingOption {
   /// All files that were named.
   var paths: [String] { [both, expected, actual].compactMap { $0 } }
 
-  /// Checks that what a mapping is given for is made of arrays.
+  /// Hands the mappings to the traces that they are for.
   ///
   /// - Parameter first: the expected trace; nil where there is none.
-  func check(expected first: TraceOperands?, actual second: TraceOperands) throws(UsageError) {
-    let sides = [(expected, "expected=", first), (actual, "actual=", second)]
-    for (path, prefix, operands) in sides where path != nil && !(operands?.areArrays ?? false) {
+  /// - Throws: where a mapping is given for what is not made of arrays.
+  func apply(expected first: inout TraceOperands?, actual second: inout TraceOperands) throws(UsageError) {
+    for (path, prefix, operands) in [(expected, "expected=", first), (actual, "actual=", second)]
+    where path != nil && !(operands?.areArrays ?? false) {
       let reason = operands.map { "\($0.name) is not any" } ?? "there is no expected trace"
       throw UsageError("option '--map': '\(prefix)' needs arrays, and \(reason)")
     }
@@ -40,6 +41,14 @@ struct MappingOption {
       let names = given.map(\.name).joined(separator: " and ")
       throw UsageError("option '--map' needs arrays, and \(names) \(given.count == 1 ? "is" : "are") not any")
     }
+    first?.mapping = expected ?? both
+    second.mapping = actual ?? both
+  }
+
+  /// The same of a single trace.
+  func apply(to operands: inout TraceOperands) throws(UsageError) {
+    var none: TraceOperands?
+    try apply(expected: &none, actual: &operands)
   }
 }
 

@@ -21,16 +21,16 @@ struct PartSummary {
   /// Number of records that a part holds and an earlier part holds too.
   static func copyCount(of trace: borrowing Trace) -> Int {
     switch trace {
-    case .file: 0
     case .parts(let parts): parts.copyCount
+    default: 0
     }
   }
 
   /// The files of a trace in several parts, in the order given; none of any other.
   static func all(of trace: borrowing Trace) -> [PartSummary] {
     switch trace {
-    case .file: []
     case .parts(let parts): parts.paths.indices.map { number in parts.withPart(number) { PartSummary($0) } }
+    default: []
     }
   }
 }

@@ -10,8 +10,7 @@ enum Program {
       switch arguments.first?.text {
       case "inspect": try Inspection.run(Array(arguments.dropFirst()))
       case "explain": try ExplanationCommand.run(Array(arguments.dropFirst()))
-      case "export":
-        throw UsageError("this version has no command '\(arguments[0].visible)'; see --help")
+      case "export": try ExportCommand.run(Array(arguments.dropFirst()))
       default: try ComparisonCommand.run(arguments)
       }
     }

@@ -7,8 +7,8 @@ import TraceSources
 
 /// The two traces of a comparison: what their operands are, before they are opened.
 struct TracePair {
-  let expected: TraceOperands
-  let actual: TraceOperands
+  var expected: TraceOperands
+  var actual: TraceOperands
 
   /// Finds out what the operands are; nil where those of a side name no trace.
   ///

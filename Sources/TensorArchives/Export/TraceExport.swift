@@ -32,7 +32,7 @@ package struct TraceExport: Sendable {
 
   /// Writes a trace.
   ///
-  /// Besides mapped pages it holds some 70 bytes per record. A file that cannot be finished is removed.
+  /// Besides mapped pages it holds some 100 bytes per record. A file that cannot be finished is removed.
   ///
   /// - Throws: also what is wrong with a record; nothing is written then.
   package func write<Source: RandomAccessSource & ~Copyable>(

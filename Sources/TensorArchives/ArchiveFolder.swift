@@ -4,7 +4,7 @@ import TraceFormat
 /// The files of arrays in a folder.
 package enum ArchiveFolder {
   /// More files are refused: each takes a mapping of its own, and the system has not many more.
-  private static let maximumCount = 32768
+  package static let maximumCount = 32768
   private static let maximumDepth = 32
 
   /// Whether a path leads to a folder.
@@ -20,14 +20,16 @@ package enum ArchiveFolder {
 
   /// The paths in a folder, subfolders included, of all files with the extension of an archive, sorted. Hidden files and
   /// folders are passed over.
-  package static func files(in folder: String) throws(ArchiveError) -> [String] {
+  ///
+  /// - Parameter limit: the most files.
+  package static func files(in folder: String, limit: Int = maximumCount) throws(ArchiveError) -> [String] {
     var found: [String] = []
     try collect(folder, "", depth: 0, &found)
-    guard found.count <= maximumCount else {
+    guard found.count <= limit else {
       throw ArchiveError(
         folder, .file,
         .invalid(
-          "number of files", expected: "at most \(maximumCount); stack arrays, or put them into one .npz",
+          "number of files", expected: "at most \(limit); stack arrays, or put them into one .npz",
           found: "\(found.count)"))
     }
     return found.sorted()

@@ -11,7 +11,6 @@ struct ArchiveReader {
 
   /// The file of a folder that tells what the arrays themselves do not.
   static let metadataName = "trace.json"
-  private static let metadataLimit = 256 << 20
 
   /// Takes in a file, or all arrays of a folder.
   mutating func open(_ path: String) throws(ArchiveError) {
@@ -100,11 +99,6 @@ struct ArchiveReader {
   private static func metadata(
     _ bytes: RawSpan, _ member: ZipMember, _ path: String
   ) throws(ArchiveError) -> TraceMetadata {
-    guard member.range.count <= metadataLimit else {
-      throw ArchiveError(
-        path, .offset(member.range.lowerBound),
-        .invalid("length of \(member.name)", expected: "at most \(metadataLimit)", found: "\(member.range.count)"))
-    }
     let found = CRC32.of(bytes.extracting(member.range))
     guard found == member.checksum else {
       throw ArchiveError(

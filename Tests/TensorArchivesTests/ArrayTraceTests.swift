@@ -132,6 +132,9 @@ import TraceFormat
   }
 
   @Test func otherNamesKeepTheirShape() throws {
+    let turned = ZipSample([("k0", Samples.npy(numbers(4), [2, 2], isFortranOrder: true))]).bytes
+    let key = RecordKey(.other("mine"), layer: nil, position: 0)
+    #expect(try values(Samples.trace(turned, "tensor k{position} -> mine"), key) == [0, 2, 1, 3])
     let trace = try Samples.trace(zip(("k0", numbers(6), [1, 3, 2])), "tensor k{position} -> mine")
     #expect(try shape(trace, RecordKey(.other("mine"), layer: nil, position: 0)) == [1, 3, 2])
     #expect(

@@ -168,6 +168,19 @@ import TraceFormat
     #expect(!FileManager.default.fileExists(atPath: path) && !FileManager.default.fileExists(atPath: path + ".partial"))
   }
 
+  @Test func headersThatAreTooLong() throws {
+    let trace = try write(SyntheticTrace(seed: 3))
+    let path = folder.path("a.safetensors")
+    let export = TraceExport(filter: RecordFilter(), wideLimit: .max, headerLimit: 1000)
+    let error = Samples.error { () throws(ArchiveError) in _ = try export.write(trace, to: path, .safetensors) }
+    guard case .invalid("header", expected: "at most 1000 bytes; export fewer records, or to .npz", _) = error?.rule
+    else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
   @Test func filesThatCannotBeWritten() throws {
     let trace = try write(SyntheticTrace(seed: 3))
     for format in ExportFormat.allCases {

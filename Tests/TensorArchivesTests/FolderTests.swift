@@ -104,6 +104,20 @@ import TraceFormat
     }
   }
 
+  @Test func tooManyFiles() throws {
+    for name in ["a.npy", "b/c.npz", "d.safetensors"] { try write([], as: name) }
+    #expect(try ArchiveFolder.files(in: folder.url.path, limit: 3) == ["a.npy", "b/c.npz", "d.safetensors"])
+    let error = Samples.error { () throws(ArchiveError) in
+      _ = try ArchiveFolder.files(in: folder.url.path, limit: 2)
+    }
+    #expect(
+      error
+        == ArchiveError(
+          folder.url.path, .file,
+          .invalid(
+            "number of files", expected: "at most 2; stack arrays, or put them into one .npz", found: "3")))
+  }
+
   @Test func loopsOfLinks() throws {
     try FileManager.default.createSymbolicLink(
       at: folder.url.appendingPathComponent("loop"), withDestinationURL: folder.url)

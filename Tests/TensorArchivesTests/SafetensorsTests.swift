@@ -1,4 +1,4 @@
-import TensorArchives
+@testable import TensorArchives
 import TestSupport
 import Testing
 import TraceFormat
@@ -41,6 +41,14 @@ import TraceFormat
     #expect(
       Samples.openingError(Samples.little(100_000_000, 8) + Array("{".utf8))
         == ArchiveError("arrays", .offset(8), .beyondEnd("the header", needed: 100_000_000, available: 1)))
+    let long = Samples.little(100_000_001, 8) + Array("{".utf8)
+    #expect(
+      Samples.error { () throws(ArchiveError) in _ = try SafetensorsHeader(long.span.bytes, file: "a") }
+        == ArchiveError(
+          "a", .offset(0), .invalid("length of the header", expected: "at most 100000000", found: "100000001")))
+    #expect(
+      Samples.error { () throws(ArchiveError) in _ = try SafetensorsHeader(([1, 2] as [UInt8]).span.bytes, file: "a") }
+        == ArchiveError("a", .offset(0), .beyondEnd("the length of the header", needed: 8, available: 2)))
     // More than is allowed is not taken for the format at all.
     #expect(
       Samples.openingError(Samples.little(100_000_001, 8) + Array("{".utf8))?.rule

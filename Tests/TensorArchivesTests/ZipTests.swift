@@ -86,6 +86,14 @@ import TraceFormat
           "arrays", .offset(35 + 128), .invalid("elements", expected: "8 bytes of float32 2", found: "9")))
   }
 
+  @Test func membersThatAreNoArrays() {
+    #expect(
+      Samples.openingError(ZipSample([("a", [1, 2, 3])]).bytes)
+        == ArchiveError(
+          "arrays", .offset(35),
+          .unexpectedBytes(expected: "the magic 93 4e 55 4d 50 59 of an array", found: [1, 2, 3])))
+  }
+
   @Test func headersThatDiffer() {
     func differs(_ field: String, _ directory: Int, _ local: Int) -> ArchiveError {
       ArchiveError(

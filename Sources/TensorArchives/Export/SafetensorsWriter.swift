@@ -3,7 +3,7 @@ import TraceFormat
 /// Writes a trace as a .safetensors file. Tensors of larger elements come first, so that all are aligned.
 enum SafetensorsWriter {
   static func write<Source: RandomAccessSource & ~Copyable>(
-    _ source: borrowing Source, _ list: ExportList, _ metadata: TraceMetadata, to path: String
+    _ source: borrowing Source, _ list: ExportList, _ metadata: TraceMetadata, to path: String, limit: Int
   ) throws(ArchiveError) -> TraceExport.Outcome {
     let records = [8, 4, 2, 1].flatMap { size in list.records.filter { $0.type.size == size } }
     let positions = metadata.tokens.keys.sorted()
@@ -12,11 +12,11 @@ enum SafetensorsWriter {
     var length = start.count
     try header(source, records, tokenCount: ids.count) { (bytes) throws(ArchiveError) in length += bytes.count }
     let padding = (8 - length % 8) % 8
-    guard length + padding <= SafetensorsHeader.maximumLength else {
+    guard length + padding <= limit else {
       throw ArchiveError(
         path, .file,
         .invalid(
-          "header", expected: "at most \(SafetensorsHeader.maximumLength) bytes; export fewer records, or to .npz",
+          "header", expected: "at most \(limit) bytes; export fewer records, or to .npz",
           found: "\(length)"))
     }
 

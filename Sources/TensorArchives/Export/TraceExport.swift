@@ -7,6 +7,8 @@ package struct TraceExport: Sendable {
   package let filter: RecordFilter
   /// Sizes from which on a zip archive needs fields of 64 bits.
   let wideLimit: UInt64
+  /// The most bytes of a .safetensors header.
+  let headerLimit: Int
 
   /// What was written.
   package struct Outcome: Equatable, Sendable {
@@ -17,17 +19,20 @@ package struct TraceExport: Sendable {
   }
 
   /// An export.
-  package init(filter: RecordFilter = RecordFilter()) { self.init(filter: filter, wideLimit: ZipDirectory.isWide) }
+  package init(filter: RecordFilter = RecordFilter()) {
+    self.init(filter: filter, wideLimit: ZipDirectory.isWide)
+  }
 
-  /// An export whose zip archives use fields of 64 bits from a size on.
-  init(filter: RecordFilter, wideLimit: UInt64) {
+  /// An export with other limits.
+  init(filter: RecordFilter, wideLimit: UInt64, headerLimit: Int = SafetensorsHeader.maximumLength) {
     self.filter = filter
     self.wideLimit = wideLimit
+    self.headerLimit = headerLimit
   }
 
   /// Writes a trace.
   ///
-  /// Besides mapped pages it holds some 70 bytes per record. A file that cannot be finished is removed.
+  /// Besides mapped pages it holds some 100 bytes per record. A file that cannot be finished is removed.
   ///
   /// - Throws: also what is wrong with a record; nothing is written then.
   package func write<Source: RandomAccessSource & ~Copyable>(
@@ -37,7 +42,7 @@ package struct TraceExport: Sendable {
     let metadata = records.metadata(of: source, filter)
     switch format {
     case .npz: return try NpzWriter.write(source, records, metadata, to: path, wideLimit: wideLimit)
-    case .safetensors: return try SafetensorsWriter.write(source, records, metadata, to: path)
+    case .safetensors: return try SafetensorsWriter.write(source, records, metadata, to: path, limit: headerLimit)
     }
   }
 }

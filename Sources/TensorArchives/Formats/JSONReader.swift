@@ -1,6 +1,7 @@
 import TraceFormat
 
-/// Reads JSON (RFC 8259) piece by piece, as whoever calls expects it, so that nothing is held but what is wanted.
+/// Reads JSON (RFC 8259) piece by piece, as whoever calls expects it, so that nothing is held but what is wanted, and no text is
+/// nested deeper than its reader's calls.
 ///
 /// Unlike general readers it refuses two equal keys in one object, and it says where something is wrong.
 struct JSONReader: ~Escapable {
@@ -9,10 +10,6 @@ struct JSONReader: ~Escapable {
   private let bytes: RawSpan
   private let end: Int
   private var cursor: Int
-  private var depth = 0
-
-  /// Deeper texts are refused, so that none exhausts the stack.
-  private static let maximumDepth = 32
 
   /// A reader of some bytes of a file.
   @_lifetime(copy bytes)
@@ -69,38 +66,26 @@ struct JSONReader: ~Escapable {
   mutating func object(
     _ body: (inout JSONReader, String) throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
-    try nested("{") { (reader) throws(ArchiveError) in
-      var keys: Set<String> = []
-      guard !reader.take(UInt8(ascii: "}")) else { return }
-      repeat {
-        reader.skipBlanks()
-        let place = reader.cursor
-        let key = try reader.string()
-        guard keys.insert(key).inserted else { throw ArchiveError(reader.file, .offset(place), .duplicateName(key)) }
-        try reader.require(":")
-        try body(&reader, key)
-      } while reader.take(UInt8(ascii: ","))
-      try reader.require("}")
-    }
+    var keys: Set<String> = []
+    try require("{")
+    guard !take(UInt8(ascii: "}")) else { return }
+    repeat {
+      skipBlanks()
+      let place = cursor
+      let key = try string()
+      guard keys.insert(key).inserted else { throw ArchiveError(file, .offset(place), .duplicateName(key)) }
+      try require(":")
+      try body(&self, key)
+    } while take(UInt8(ascii: ","))
+    try require("}")
   }
 
   /// Reads a list; the body must read every value.
   mutating func array(_ body: (inout JSONReader) throws(ArchiveError) -> Void) throws(ArchiveError) {
-    try nested("[") { (reader) throws(ArchiveError) in
-      guard !reader.take(UInt8(ascii: "]")) else { return }
-      repeat { try body(&reader) } while reader.take(UInt8(ascii: ","))
-      try reader.require("]")
-    }
-  }
-
-  private mutating func nested(
-    _ start: UnicodeScalar, _ body: (inout JSONReader) throws(ArchiveError) -> Void
-  ) throws(ArchiveError) {
-    try require(start)
-    depth += 1
-    guard depth <= Self.maximumDepth else { throw unexpected("at most \(Self.maximumDepth) levels") }
-    try body(&self)
-    depth -= 1
+    try require("[")
+    guard !take(UInt8(ascii: "]")) else { return }
+    repeat { try body(&self) } while take(UInt8(ascii: ","))
+    try require("]")
   }
 
   /// Reads a list of integers that are not negative.

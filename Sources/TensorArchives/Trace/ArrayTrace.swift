@@ -3,7 +3,7 @@ package import TraceFormat
 /// The arrays of another program as a trace: every record is a view of an array, lent in place where its elements lie
 /// side by side and aligned, else copied for as long as it is lent.
 ///
-/// Besides mapped pages it holds a few words per array and 16 bytes per record.
+/// Besides mapped pages it holds some 300 bytes per array and 16 per record.
 package struct ArrayTrace: ~Copyable, RandomAccessSource {
   /// What is known of the run: from an export's metadata and the mapping.
   package let header: TraceHeader

@@ -17,10 +17,12 @@ extension Golden {
   private static func next<Source: TensorSource & ~Copyable>(
     _ source: inout Source, _ measurer: inout RecordMeasurer
   ) throws(GoldenError) -> Measurement? {
-    do throws(TraceError) {
-      guard let key = try source.next() else { return nil }
-      return try source.measured(key, &measurer)
-    } catch { throw .cannotRecord("\(error)") }
+    let key: RecordKey?
+    do throws(TraceError) { key = try source.next() } catch { throw .cannotRecord("\(error)") }
+    guard let key else { return nil }
+    do throws(TraceError) { return try source.measured(key, &measurer) } catch {
+      throw .cannotRecord("\(key): \(error)")
+    }
   }
 
   /// Checks, once all records were read, that nothing is missing or damaged.

@@ -12,6 +12,7 @@ extension GoldenRun {
   /// Adds what can only be said at the end.
   consuming func finish(_ actual: borrowing some TensorSource & ~Copyable) -> Result {
     takeProblems(of: actual)
+    takeLacking(actual)
     takeParting()
     verdict.cases = cases.sorted { Self.order($0.key) < Self.order($1.key) }.map(\.value)
     if verdict.headers.conflicts.isEmpty { takeUnusedPatterns() }
@@ -24,7 +25,16 @@ extension GoldenRun {
   private mutating func takeProblems(of actual: borrowing some TensorSource & ~Copyable) {
     let messages = actual.problems.map(\.description)
     for message in messages { takeProblem(message) }
-    if messages.isEmpty, verdict.problems.isEmpty, !actual.isComplete { takeProblem("the trace is cut short") }
+    let isCut = wasRead && !actual.isComplete
+    if messages.isEmpty, verdict.problems.isEmpty, isCut { takeProblem("the trace is cut short") }
+  }
+
+  private mutating func takeLacking(_ actual: borrowing some TensorSource & ~Copyable) {
+    let isDamaged = !actual.problems.isEmpty || !actual.isComplete
+    for key in lacking {
+      let reason = UnmatchedRecord.Reason(lacking: key, header: ranges.actual, isDamaged: isDamaged)
+      verdict.unmatched.expected.append(UnmatchedRecord(key: key, reason: reason))
+    }
   }
 
   private mutating func takeParting() {

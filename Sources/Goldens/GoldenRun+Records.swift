@@ -57,14 +57,10 @@ extension GoldenRun {
   }
 
   /// Takes a record that only one side has.
-  mutating func takeUnmatched<Actual: TensorSource & ~Copyable>(
-    _ key: RecordKey, of side: Side, _ actual: borrowing Actual
-  ) {
+  mutating func takeUnmatched(_ key: RecordKey, of side: Side) {
     switch side {
-    case .expected:
-      let isDamaged = !actual.problems.isEmpty || !actual.isComplete
-      let reason = UnmatchedRecord.Reason(lacking: key, header: ranges.actual, isDamaged: isDamaged)
-      verdict.unmatched.expected.append(UnmatchedRecord(key: key, reason: reason))
+    // Whether a trace that is still being read is damaged shows at its end.
+    case .expected: lacking.append(key)
     case .actual:
       let reason = UnmatchedRecord.Reason(lacking: key, header: ranges.expected, isDamaged: false)
       verdict.unmatched.actual.append(UnmatchedRecord(key: key, reason: reason))

@@ -8,6 +8,8 @@ struct GoldenRun {
   var verdict: GoldenVerdict
   /// Takes every record of the trace too, where a new golden is wanted.
   var recorder: GoldenRecorder?
+  /// Records that the trace lacks.
+  var lacking: [RecordKey] = []
   var recordingFailure: GoldenError?
   private var measurer = RecordMeasurer()
   private var stored: GoldenCursor
@@ -21,6 +23,8 @@ struct GoldenRun {
   var blind = (records: 0, first: RecordKey?.none)
   var lastPosition = -1
   private var searchedPosition = -1
+  /// Whether the trace was read to its end.
+  private(set) var wasRead = false
 
   struct CaseID: Hashable {
     let name: TensorName
@@ -45,6 +49,7 @@ struct GoldenRun {
   /// Visits the records of both sides in the order of execution.
   mutating func merge<Actual: TensorSource & ~Copyable>(_ actual: inout Actual) {
     if !verdict.headers.conflicts.isEmpty && recorder == nil { return }
+    wasRead = true
     var first = nextStored()
     var second = next(&actual)
     while first != nil || second != nil {
@@ -55,10 +60,10 @@ struct GoldenRun {
         first = nextStored()
         second = next(&actual)
       } else if let entry = first, second.map({ entry.key < $0.key }) ?? true {
-        takeUnmatched(entry.key, of: .expected, actual)
+        takeUnmatched(entry.key, of: .expected)
         first = nextStored()
       } else if let record = second {
-        takeUnmatched(record.key, of: .actual, actual)
+        takeUnmatched(record.key, of: .actual)
         second = next(&actual)
       }
     }

@@ -6,7 +6,7 @@ extension TensorSource where Self: ~Copyable {
     _ key: RecordKey, _ measurer: inout RecordMeasurer
   ) throws(TraceError) -> Measurement {
     let record = try withRecord(key) { measurer.measure($0) }
-    guard let record else { throw .cannotRecord("\(key) cannot be found again") }
+    guard let record else { throw .cannotRecord("the record cannot be found again") }
     return record
   }
 }

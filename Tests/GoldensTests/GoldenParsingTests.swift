@@ -27,10 +27,11 @@ import TraceFormat
     (2, "field dim \"2", "an integer, a real number with a point or an exponent, or text in double quotes"),
     (2, "field dim 99999999999999999999", "an integer for dim"),
     (2, "field dim 2.0", "an integer for dim"), (2, "field dim \"2\"", "an integer for dim"),
-    (2, "field dim 02", "'field dim 2'"), (2, "field dim  2", "an integer, a real number with a point or an exponent, or text in double quotes"),
+    (2, "field dim 02", "'field dim 2'"),
+    (2, "field dim  2", "an integer, a real number with a point or an exponent, or text in double quotes"),
     (2, "field dim 2 ", "an integer, a real number with a point or an exponent, or text in double quotes"),
     (2, "fields dim 2", "field producer \"...\" among the fields"),
-    (3, "field zz 1", "'field own_field -3'"),
+    (3, "field zz 1", "'field producer \"port \\\"2\\\"\"'"),
     (4, "field producer 3", "text in double quotes"), (4, "field producer \"\"", "text in double quotes"),
     (5, "field prompt 7", "text in double quotes for prompt"),
     (5, "field prompt \"\\x41\"", "'field prompt \"A\"'"),
@@ -64,7 +65,10 @@ import TraceFormat
     (25, "-", "'at 0 before', as line 16 announces"),
     (26, "at 0 layer 0", "the sketch of x.embed, 38 characters and perhaps dtype and shape, or '-'"),
     (26, String(repeating: "A", count: 37), "the sketch of x.embed, 38 characters and perhaps dtype and shape, or '-'"),
-    (26, String(repeating: "A", count: 38) + " float32", "the sketch of x.embed, 38 characters and perhaps dtype and shape, or '-'"),
+    (
+      26, String(repeating: "A", count: 38) + " float32",
+      "the sketch of x.embed, 38 characters and perhaps dtype and shape, or '-'"
+    ),
     (26, String(repeating: "A", count: 38) + " float31 2", "the sketch of x.embed with a dtype and a shape"),
     (26, String(repeating: "A", count: 38) + " float32 2x", "the sketch of x.embed with a dtype and a shape"),
     (28, "", "the sketch of q.proj, 38 characters and perhaps dtype and shape, or '-'"),
@@ -92,7 +96,8 @@ import TraceFormat
     #expect(
       Self.failure("hello\n")?.description == "not a golden: line 1 expected 'tracediff golden 1', found 'hello'")
     #expect(
-      Self.failure("tracediff golden 2\n")?.description == "golden version '2' in line 1 is not known; expected version 1")
+      Self.failure("tracediff golden 2\n")?.description
+        == "golden version '2' in line 1 is not known; expected version 1")
   }
 
   /// A golden that ends anywhere is no golden, whether between lines or within one.
@@ -114,7 +119,7 @@ import TraceFormat
 
   @Test func repeatedLines() throws {
     let lines = try Self.lines()
-    func twice(_ line: Int) -> GoldenError? { Self.failure(lines[..<line] + lines[(line - 1)...]) }
+    func twice(_ line: Int) -> GoldenError? { Self.failure(Array(lines[..<line]) + Array(lines[(line - 1)...])) }
     #expect(twice(2) == .repeated(line: 3, what: "field dim"))
     #expect(twice(4) == .repeated(line: 5, what: "field producer"))
     #expect(twice(8) == .repeated(line: 9, what: "the token of position 0"))
@@ -189,7 +194,9 @@ import TraceFormat
   @Test func moreAtTheEnd() throws {
     let lines = try Self.lines()
     let count = lines.count
-    #expect(Self.failure(lines + ["at 2 before"]) == .invalidLine(count + 1, expected: "the end of the file", found: "at 2 before"))
+    #expect(
+      Self.failure(lines + ["at 2 before"])
+        == .invalidLine(count + 1, expected: "the end of the file", found: "at 2 before"))
     #expect(Self.failure(lines + [""]) == .invalidLine(count + 1, expected: "the end of the file", found: ""))
   }
 
@@ -203,7 +210,8 @@ import TraceFormat
           found: "tracediff golden 1\r"))
     var lines = try Self.lines()
     lines[8] = "<<<<<<< ours"
-    #expect(Self.failure(lines) == .invalidLine(9, expected: "a field, token or tensor, or 'records'", found: "<<<<<<< ours"))
+    #expect(
+      Self.failure(lines) == .invalidLine(9, expected: "a field, token or tensor, or 'records'", found: "<<<<<<< ours"))
   }
 
   @Test func bytesThatAreNoText() throws {
@@ -235,7 +243,10 @@ import TraceFormat
     #expect(Golden.isGolden(path: path))
     try folder.write(Array("tracediff golde".utf8), as: "b")
     #expect(!Golden.isGolden(path: folder.path("b")) && !Golden.isGolden(path: folder.path("missing")))
-    #expect(throws: GoldenError.file(FileError("open", folder.path("missing"), reason: "No such file or directory", isMissing: true))) {
+    #expect(
+      throws: GoldenError.file(
+        FileError("open", folder.path("missing"), reason: "No such file or directory", isMissing: true))
+    ) {
       try Golden(path: folder.path("missing"))
     }
   }

@@ -52,11 +52,17 @@ import TraceFormat
     }.joined(separator: " ")
   }
 
-  /// What makes up a golden is fixed: these bytes must be the same on every platform, in every release.
-  @Test func knownBytes() throws {
-    let lines = try golden(GoldenTraces.small).lines
-    #expect(lines.first { $0.hasPrefix("at 0 layer 1") } == "at 0 layer 1 2 0 rms 0.5")
-    #expect(lines.suffix(2) == ["", ""])
+  /// Computed from docs/goldens.md by a few lines of Python: these must be the same on every platform, in every release.
+  static let known: [(values: [Float], shape: [Int], text: String)] = [
+    ([2, 2], [2], "3TuQRMK6nBkgAAFpAA8MwA8MwAEkAADRwA+6gA"), ([1, 1], [2], "zKuKecsqsiMf+AFpAA8MwA8MwAEkAADRwA+6gA"),
+    ([2, 0, .nan], [3], "wBzy7b2+Osyf+2Cr4A9jIA9ToAeJBByYrDAAAB"),
+    ([0.5, 0.5, 0.5, 0.5], [2, 2], "FsC7A7yCpi4f8AK4AA4wQA7DwAEUQAB7AAAeQA"),
+    ([2], [], "Am51wsF8HrUgAAFXwA7GQA6nQADywADUQADEQA"),
+  ]
+
+  @Test(arguments: known)
+  func knownSketches(values: [Float], shape: [Int], text: String) {
+    #expect(Sketch(measure(SyntheticTrace.Record(values, shape: shape))).text == text)
   }
 
   @Test(arguments: [GoldenTraces.small, SyntheticTrace(seed: 3), SyntheticTrace(seed: 4, layers: 1, positions: 1)])
@@ -73,7 +79,8 @@ import TraceFormat
   @Test func isTheSameFromAFile() throws {
     let folder = try TemporaryFolder()
     let trace = SyntheticTrace(seed: 9)
-    var file = try TraceFile(path: try trace.write(to: folder.path("a.trace"), order: trace.records.keys.sorted().reversed()))
+    var file = try TraceFile(
+      path: try trace.write(to: folder.path("a.trace"), order: trace.records.keys.sorted().reversed()))
     #expect(try Golden(recording: &file).text == golden(trace).text)
   }
 
@@ -93,7 +100,8 @@ import TraceFormat
   }
 
   @Test(arguments: [
-    (Array("plain".utf8), "plain"), (Array("\"\\\n\r\t".utf8), "\\\"\\\\\\n\\r\\t"), ([0, 0x1B, 0x7F], "\\x00\\x1b\\x7f"),
+    (Array("plain".utf8), "plain"), (Array("\"\\\n\r\t".utf8), "\\\"\\\\\\n\\r\\t"),
+    ([0, 0x1B, 0x7F], "\\x00\\x1b\\x7f"),
     ([0xFF, 0x41], "\\xffA"), (Array("\u{e9}\u{4e2d}\u{416}".utf8), "\u{e9}\u{4e2d}\u{416}"),
     (Array("\u{202e}\u{ad}".utf8), "\\xe2\\x80\\xae\\xc2\\xad"), ([0xE2, 0x80], "\\xe2\\x80"), ([], ""),
   ])
@@ -141,7 +149,9 @@ import TraceFormat
     let key = RecordKey(.logits, layer: nil, position: 0)
     #expect(
       failure(PipeSource(trace, damaged: [key]))
-        == .cannotRecord("logits, position 0: record at offset 64 is damaged: expected checksum 0000000000000001, found 0000000000000002"))
+        == .cannotRecord(
+          "logits, position 0: record at offset 64 is damaged: expected checksum 0000000000000001, found 0000000000000002"
+        ))
     #expect(failure(PipeSource(SyntheticTrace(emptyFrom: "nobody"))) == .cannotRecord("the trace holds no record"))
     let first = RecordKey(.embedding, layer: nil, position: 0)
     #expect(

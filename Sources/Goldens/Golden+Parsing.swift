@@ -3,8 +3,8 @@ import TraceFormat
 extension Golden {
   /// Reads a golden.
   ///
-  /// Whatever is not exactly as it would be written is an error with its line: a golden is kept in a repository, where a merge or an
-  /// editor may damage it.
+  /// Whatever is not exactly as it would be written is an error with its line: a golden is kept in a repository, where
+  /// a merge or an editor may damage it.
   package init(_ bytes: RawSpan) throws(GoldenError) {
     var parser = try GoldenParser(bytes)
     self = try parser.parse()

@@ -1,7 +1,8 @@
 package import TraceComparison
 package import TraceFormat
 
-/// The check of a trace against a golden: which records, how exactly, and what to do with those that only one of them has.
+/// The check of a trace against a golden: which records, how exactly, and what to do with those that only one of them
+/// has.
 package struct GoldenCheck: Sendable {
   /// How far records may lie apart; `ulp` does not count, since a sketch cannot tell it.
   package var tolerance: Tolerance

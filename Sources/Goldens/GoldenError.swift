@@ -1,6 +1,7 @@
 package import TraceFormat
 
-/// What is wrong with a golden: a case per broken rule of `docs/goldens.md`, with the line, what was expected and what was found.
+/// What is wrong with a golden: a case per broken rule of `docs/goldens.md`, with the line, what was expected and what
+/// was found.
 package enum GoldenError: Error, Equatable, Sendable {
   /// A system call failed.
   case file(FileError)

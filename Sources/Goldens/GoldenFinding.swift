@@ -17,8 +17,8 @@ package struct GoldenFinding: Sendable {
   /// The input token of its position, where it is known.
   package let token: TraceToken?
 
-  /// Whether it is farther from its sketch than another record: NaN or infinity against something else before all others, then
-  /// the greater ratio, and where no ratio counts, the greater error.
+  /// Whether it is farther from its sketch than another record: NaN or infinity against something else before all
+  /// others, then the greater ratio, and where no ratio counts, the greater error.
   func isWorse(than other: GoldenFinding?) -> Bool {
     guard let other = other?.comparison else { return true }
     if comparison.hasNonFiniteMismatch != other.hasNonFiniteMismatch { return comparison.hasNonFiniteMismatch }

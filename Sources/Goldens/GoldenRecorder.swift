@@ -38,7 +38,8 @@ struct GoldenRecorder {
       }
     }
 
-    /// The shape to declare. A single position does not tell a number of positions from another number; the table of sites does.
+    /// The shape to declare. A single position does not tell a number of positions from another number; the table of
+    /// sites does.
     func pattern(_ name: TensorName) -> ShapePattern {
       let dimensions = first.dimensions
       return ShapePattern(
@@ -85,7 +86,8 @@ struct GoldenRecorder {
     return Golden(header: header, tokens: tokens, tensors: tensors, groups: finished)
   }
 
-  /// A root mean square as it is printed, so that reading the text gives the same golden; rounding must not leave float64.
+  /// A root mean square as it is printed, so that reading the text gives the same golden; rounding must not leave
+  /// float64.
   private static func printed(_ rms: Double) -> Double {
     min(Double(NumberText.rounded(rms, digits: 4)) ?? rms, 1.797e308)
   }

@@ -7,8 +7,8 @@ extension GoldenReport {
     let sites = SiteMovement.all(verdict.cases)
     guard !sites.isEmpty else { return [] }
     var lines = [
-      "What moved, by site (error: estimated rms of actual - expected, over the rms of expected, and in ulp of it; ratio: of "
-        + "error to allowance)",
+      "What moved, by site",
+      "(error: estimated rms(actual - expected) / rms(expected); ulp: of rms(expected); ratio: error / allowance)",
       "  " + Self.columns("site", ["records", "differ", "beyond", "error", "ulp", "ratio"], "worst at"),
     ]
     for site in sites.prefix(Self.listingLimit) { lines.append("  " + Self.columns(site)) }

@@ -100,7 +100,7 @@ package struct GoldenReport {
       "about \(short(result.error))", result.scaledError.map { "\(short($0)) of the rms" },
       result.ulps.map { "\(short($0)) ulp of it" }, "ratio \(short(result.ratio))",
     ]
-    let below = result.error <= result.resolution ? " (below the sketch's resolution)" : ""
+    let below = result.error <= result.resolution ? " (below resolution)" : ""
     return parts.compactMap { $0 }.joined(separator: ", ") + below
   }
 

@@ -78,8 +78,8 @@ struct GoldenRun {
     return nil
   }
 
-  /// The trace's next record that was asked for and lies before the place where the tokens part; its measurement is nil where it is
-  /// damaged. At the end of the trace all its tokens are known.
+  /// The trace's next record that was asked for and lies before the place where the tokens part; its measurement is nil
+  /// where it is damaged. At the end of the trace all its tokens are known.
   private mutating func next<Actual: TensorSource & ~Copyable>(
     _ actual: inout Actual
   ) -> (key: RecordKey, measurement: Measurement?)? {

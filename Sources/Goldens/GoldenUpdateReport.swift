@@ -25,8 +25,8 @@ package struct GoldenUpdateReport {
   package var headline: String {
     let verdict = update.verdict
     guard update.isChanged else {
-      return
-        "unchanged: identical, \(count(verdict.comparedRecords, "record")); \(visibleText(goldenPath.utf8)) is left as it is"
+      let records = count(verdict.comparedRecords, "record")
+      return "unchanged: identical, \(records); \(visibleText(goldenPath.utf8)) is left as it is"
     }
     let lines = "\(update.changedLines) of \(count(update.lineCount, "line")) written anew, \(update.removedLines) gone"
     guard verdict.headers.conflicts.isEmpty else { return "updated: another model; \(lines)" }
@@ -35,7 +35,8 @@ package struct GoldenUpdateReport {
       moved == 0
       ? "no record moved"
       : "\(moved) of \(count(verdict.comparedRecords, "record")) moved, \(verdict.divergentRecords) beyond tolerance"
-    return "updated: \(records); \(lines)"
+    let parting = verdict.tokensPart.map { " before the tokens part at position \($0.position)" } ?? ""
+    return "updated: \(records)\(parting); \(lines)"
   }
 
   /// The whole report; its first line is the headline.

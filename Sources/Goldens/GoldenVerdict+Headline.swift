@@ -48,7 +48,8 @@ extension GoldenVerdict {
       return "golden and trace have no tensor in common"
     }
     return
-      "neither side holds a tensor that was asked for; the golden holds \(held.expected); the trace holds \(held.actual)"
+      "neither side holds a tensor that was asked for; the golden holds \(held.expected); "
+      + "the trace holds \(held.actual)"
   }
 
   private var shapeMismatchReason: String? {

@@ -23,7 +23,8 @@ package struct GoldenVerdict: Sendable {
   package internal(set) var equalInOtherTypeRecords = 0
   /// Number of compared records beyond tolerance.
   package internal(set) var divergentRecords = 0
-  /// The first record, in the order of execution, that differs; where none does, the first of equal values in another dtype.
+  /// The first record, in the order of execution, that differs; where none does, the first of equal values in another
+  /// dtype.
   package internal(set) var firstDifference: GoldenFinding?
   /// The first record, in the order of execution, that is beyond tolerance.
   package internal(set) var firstDivergence: GoldenFinding?

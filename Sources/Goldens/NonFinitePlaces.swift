@@ -1,5 +1,5 @@
-/// Where NaN and infinities stand in a record, without the bits of NaN: two records have the same number and hash if the same
-/// places hold NaN, +infinity and -infinity, and otherwise have not, but for a chance of 2^-48.
+/// Where NaN and infinities stand in a record, without the bits of NaN: two records have the same number and hash if
+/// the same places hold NaN, +infinity and -infinity, and otherwise have not, but for a chance of 2^-48.
 struct NonFinitePlaces: Equatable, Sendable {
   /// How many elements are NaN or infinite; counted up to 2^24 - 1.
   private(set) var count = 0

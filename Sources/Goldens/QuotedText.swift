@@ -1,7 +1,8 @@
-/// Bytes between double quotes, as a golden holds them: the same text on every platform, one line, and the bytes can be read back.
+/// Bytes between double quotes, as a golden holds them: the same text on every platform, one line, and the bytes can be
+/// read back.
 ///
-/// Printable ASCII and the letters of common scripts stand as they are; everything else is escaped byte by byte, as `\n`, `\r`, `\t`,
-/// `\"`, `\\` or `\xHH`.
+/// Printable ASCII and the letters of common scripts stand as they are; everything else is escaped byte by byte, as
+/// `\n`, `\r`, `\t`, `\"`, `\\` or `\xHH`.
 func quotedText(_ bytes: [UInt8]) -> String {
   var result = "\""
   var offset = 0
@@ -25,7 +26,8 @@ func quotedText(_ bytes: [UInt8]) -> String {
   }
 }
 
-/// Letters that are shown as they are: none that is invisible, changes the direction of writing, or was ever unassigned.
+/// Letters that are shown as they are: none that is invisible, changes the direction of writing, or was ever
+/// unassigned.
 private func isPlain(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.value {
   case 0x22, 0x5C: false
@@ -68,12 +70,20 @@ func unquotedText(_ text: some StringProtocol) -> [UInt8]? {
     case UInt8(ascii: "\""): result.append(0x22)
     case UInt8(ascii: "\\"): result.append(0x5C)
     case UInt8(ascii: "x"):
-      guard let high = rest.popFirst(), let low = rest.popFirst(),
-        let value = UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16), high != UInt8(ascii: "+")
+      guard let high = rest.popFirst().flatMap({ hexadecimalDigit($0) }),
+        let low = rest.popFirst().flatMap({ hexadecimalDigit($0) })
       else { return nil }
-      result.append(value)
+      result.append(high << 4 | low)
     default: return nil
     }
   }
   return result
+}
+
+private func hexadecimalDigit(_ character: UInt8) -> UInt8? {
+  switch character {
+  case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
+  case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
+  default: nil
+  }
 }

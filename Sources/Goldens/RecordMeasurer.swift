@@ -7,7 +7,8 @@ struct RecordMeasurer {
 
   /// Measures a record.
   ///
-  /// Sums run over the elements in ascending order, each projection on its own, so that the result is the same on every machine.
+  /// Sums run over the elements in ascending order, each projection on its own, so that the result is the same on every
+  /// machine.
   ///
   /// - Complexity: O(n).
   mutating func measure(_ record: RecordView) -> Measurement {

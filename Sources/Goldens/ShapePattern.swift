@@ -1,7 +1,7 @@
 import TraceFormat
 
-/// A shape as a golden declares it for all records of a tensor: numbers, and `p` for the number of positions up to the record's
-/// own, pos + 1. As `64`, `8xp` or `scalar`.
+/// A shape as a golden declares it for all records of a tensor: numbers, and `p` for the number of positions up to the
+/// record's own, pos + 1. As `64`, `8xp` or `scalar`.
 struct ShapePattern: Equatable, Sendable {
   /// The dimensions, slowest first; nil stands for `p`.
   let dimensions: [Int?]

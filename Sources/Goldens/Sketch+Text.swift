@@ -10,8 +10,8 @@ extension Sketch {
     return bits
   }()
 
-  /// The sketch as text: six bits to a character, in base64's alphabet, high bits first. 64 bits of fingerprint, one each for
-  /// NaN or infinity and for coarse steps, 18 of scale, six times 24 of values.
+  /// The sketch as text: six bits to a character, in base64's alphabet, high bits first. 64 bits of fingerprint, one
+  /// each for NaN or infinity and for coarse steps, 18 of scale, six times 24 of values.
   var text: String {
     var sixes: [UInt8] = []
     sixes.reserveCapacity(Self.textLength)

@@ -1,5 +1,5 @@
-/// One record in 228 bits: an exact fingerprint, the root mean square, and six projections from which the error of another
-/// record can be estimated.
+/// One record in 228 bits: an exact fingerprint, the root mean square, and six projections from which the error of
+/// another record can be estimated.
 package struct Sketch: Equatable, Sendable {
   /// The checksum of format, shape and payload.
   let fingerprint: UInt64
@@ -9,8 +9,8 @@ package struct Sketch: Equatable, Sendable {
   let isNonFinite: Bool
   /// Whether projections are stored in coarse steps.
   let isCoarse: Bool
-  /// Six signed numbers of 24 bits in the first lanes: projections in steps. With NaN or infinities three projections, then
-  /// the two halves of the hash of their places and their number.
+  /// Six signed numbers of 24 bits in the first lanes: projections in steps. With NaN or infinities three projections,
+  /// then the two halves of the hash of their places and their number.
   let values: SIMD8<Int32>
 
   /// How many of the values are projections.

@@ -3,8 +3,8 @@ import TraceFormat
 
 /// How far a record lies from one of which only the sketch is known.
 ///
-/// Each projection of the difference of the two records is the difference of their projections, and the mean square of these,
-/// over the mean square of a weight, estimates the sum of squares of the difference. So
+/// Each projection of the difference of the two records is the difference of their projections, and the mean square of
+/// these, over the mean square of a weight, estimates the sum of squares of the difference. So
 ///
 ///     error = sqrt(mean of (p_i - q_i)^2 / (n * mean square of a weight))
 ///
@@ -12,14 +12,15 @@ import TraceFormat
 ///
 ///     error <= atol + rtol * rms(expected) + resolution
 ///
-/// where the resolution is what the steps of the stored projections may add to the estimate. NaN and infinities must stand in
-/// the same places; bits of NaN do not matter. Where only equal bits pass, the fingerprint alone decides.
+/// where the resolution is what the steps of the stored projections may add to the estimate. NaN and infinities must
+/// stand in the same places; bits of NaN do not matter. Where only equal bits pass, the fingerprint alone decides.
 package struct SketchComparison: Sendable {
   /// The limits that were applied; a distance in ulp is not among them.
   package let limits: Limits
   /// Whether format, shape and bytes are the same.
   package let isIdentical: Bool
-  /// Whether the formats differ and the sketch sees no difference in value. Where only equal bits pass there is none such.
+  /// Whether the formats differ and the sketch sees no difference in value. Where only equal bits pass there is none
+  /// such.
   package let isEqualInOtherType: Bool
   /// Estimated root mean square of the error of the finite elements; 0 for identical records.
   package let error: Double

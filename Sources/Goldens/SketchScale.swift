@@ -29,9 +29,9 @@ struct SketchScale: Equatable, Sendable {
 
   /// The exponent of the step in which projections are stored; nil where all of them are zero.
   ///
-  /// Let 2^s be the smallest power of two that is not below `rms * sqrt(elementCount)`. The step is 2^(s - 20), so that 24 bits
-  /// hold projections of up to eight times 2^s. No ordinary record has greater ones; a record that is nearly parallel to the
-  /// weights has, and is stored in coarse steps, which hold whatever projections can be.
+  /// Let 2^s be the smallest power of two that is not below `rms * sqrt(elementCount)`. The step is 2^(s - 20), so that
+  /// 24 bits hold projections of up to eight times 2^s. No ordinary record has greater ones; a record that is nearly
+  /// parallel to the weights has, and is stored in coarse steps, which hold whatever projections can be.
   func stepExponent(elementCount: Int, isCoarse: Bool) -> Int? {
     guard bits > 0, elementCount > 0 else { return nil }
     let (root, exponent) = (Double(elementCount).squareRoot(), rms.exponent)

@@ -9,8 +9,9 @@
 ///
 ///     w = +-(513 + 2 * nine bits) / 1024
 ///
-/// So every weight lies between 1/2 and 3/2 in magnitude: an element that is wrong alone shows in every projection. Weights of
-/// two elements are hardly ever equal in all projections, so that elements which have changed places show too.
+/// So every weight lies between 1/2 and 3/2 in magnitude: an element that is wrong alone shows in every projection.
+/// Weights of two elements are hardly ever equal in all projections, so that elements which have changed places show
+/// too.
 struct SketchWeights {
   /// Number of projections.
   static let projectionCount = 6

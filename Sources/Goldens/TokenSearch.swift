@@ -1,8 +1,8 @@
 import TraceComparison
 import TraceFormat
 
-/// Finds where the tokens of a run part from a golden's, while the run's tokens become known position by position: the rule of
-/// `TokenParting`, of which a golden is a whole trace.
+/// Finds where the tokens of a run part from a golden's, while the run's tokens become known position by position: the
+/// rule of `TokenParting`, of which a golden is a whole trace.
 struct TokenSearch {
   /// Where the tokens part, as far as is known.
   private(set) var parting: TokenParting?

@@ -59,11 +59,16 @@ enum GoldenCommand {
         throw UsageError("the golden's name is needed: -o FILE; see tracediff golden record --help")
       }
       try Tool.requireApart(outputs: [output] + json, inputs: paths)
-      return try GoldenFiles(golden: output, trace: paths[0], json: options.jsonPath)
+      let files = try GoldenFiles(golden: output, trace: paths[0], json: options.jsonPath)
+      if files.isQuiet, try Tool.isStandardOutput(output) {
+        throw UsageError("standard output cannot take both the golden and the JSON")
+      }
+      return files
     }
     guard paths.count == 2 else {
       throw UsageError(
-        "a golden and a trace are needed, FILE and TRACE, not \(paths.count); see tracediff golden \(kind.rawValue) --help"
+        "a golden and a trace are needed, FILE and TRACE, not \(paths.count); "
+          + "see tracediff golden \(kind.rawValue) --help"
       )
     }
     try Tool.requireApart(

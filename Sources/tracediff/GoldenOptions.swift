@@ -23,8 +23,8 @@ extension GoldenOptions {
         "update FILE TRACE        (see tracediff golden update --help)",
       ],
       summary:
-        "Keeps what a run computed as a small text file for a repository: a fingerprint of every tensor, and a sketch from "
-        + "which the error of a later run is estimated without its trace (docs/goldens.md).",
+        "Keeps what a run computed as a small text file for a repository: a fingerprint of every tensor, and a sketch "
+        + "from which the error of a later run is estimated without its trace (docs/goldens.md).",
       groups: [])
   }
 
@@ -52,14 +52,14 @@ extension GoldenOptions {
     Command(
       name: "\(name) check", usage: ["FILE TRACE [options]"],
       summary:
-        "Checks a trace against a golden and names, in the order of execution, the first tensor that differs and the first that "
-        + "is beyond tolerance.",
+        "Checks a trace against a golden and names, in the order of execution, the first tensor that differs and the "
+        + "first that is beyond tolerance.",
       groups: [toleranceGroup, selectionGroup, OptionGroup("Output", [json])],
       details: [
         "A record passes if its bits are the golden's, or if the error that its sketch estimates keeps to",
         "    \(GoldenReport.inequality)",
-        "where the resolution is about a millionth of the rms. NaN and infinity pass only where the golden has the same. Single "
-          + "elements are seen less sharply than by a comparison of traces; docs/goldens.md says how sharply.",
+        "where the resolution is about a millionth of the rms. NaN and infinity pass only where the golden has the same. "
+          + "Single elements are seen less sharply than by a comparison of traces; docs/goldens.md says how sharply.",
         Option<Self>.selectionDetails,
         "Exit status: 0 identical or within tolerance, 1 diverged, 2 incomparable or trouble.",
       ])
@@ -69,8 +69,8 @@ extension GoldenOptions {
     Command(
       name: "\(name) update", usage: ["FILE TRACE [options]"],
       summary:
-        "Records a golden anew from a trace and prints what moved and how far. Only lines that changed differ; where none "
-        + "did, the file is not touched.",
+        "Records a golden anew from a trace and prints what moved and how far. Only lines that changed differ; where "
+        + "none did, the file is not touched.",
       groups: [toleranceGroup, OptionGroup("Output", [json])],
       details: [
         "The tolerance is only what movements are measured by: whatever moved is recorded.",

@@ -52,7 +52,8 @@ import TraceFormat
     }.joined(separator: " ")
   }
 
-  /// Computed from docs/goldens.md by a few lines of Python: these must be the same on every platform, in every release.
+  /// Computed from docs/goldens.md by a few lines of Python: these must be the same on every platform, in every
+  /// release.
   static let known: [(values: [Float], shape: [Int], text: String)] = [
     ([2, 2], [2], "3TuQRMK6nBkgAAFpAA8MwA8MwAEkAADRwA+6gA"), ([1, 1], [2], "zKuKecsqsiMf+AFpAA8MwA8MwAEkAADRwA+6gA"),
     ([2, 0, .nan], [3], "wBzy7b2+Osyf+2Cr4A9jIA9ToAeJBByYrDAAAB"),
@@ -110,7 +111,10 @@ import TraceFormat
     #expect(unquotedText(quotedText(bytes)) == bytes)
   }
 
-  @Test(arguments: ["", "\"", "a", "\"a", "a\"", "\"a\"b\"", "\"\\\"", "\"\\q\"", "\"\\x1\"", "\"\\xg0\"", "\"\\x+1\""])
+  @Test(arguments: [
+    "", "\"", "a", "\"a", "a\"", "\"a\"b\"", "\"\\\"", "\"\\q\"", "\"\\x1\"", "\"\\xg0\"", "\"\\x+1\"", "\"\\x-1\"",
+    "\"\\xAB\"",
+  ])
   func textThatIsNotQuoted(text: String) { #expect(unquotedText(text) == nil) }
 
   @Test(arguments: 1...3 as ClosedRange<UInt64>)
@@ -150,7 +154,8 @@ import TraceFormat
     #expect(
       failure(PipeSource(trace, damaged: [key]))
         == .cannotRecord(
-          "logits, position 0: record at offset 64 is damaged: expected checksum 0000000000000001, found 0000000000000002"
+          "logits, position 0: record at offset 64 is damaged: expected checksum 0000000000000001, found "
+            + "0000000000000002"
         ))
     #expect(failure(PipeSource(SyntheticTrace(emptyFrom: "nobody"))) == .cannotRecord("the trace holds no record"))
     let first = RecordKey(.embedding, layer: nil, position: 0)

@@ -3,8 +3,8 @@ import TraceFormat
 
 /// Traces for tests of goldens.
 enum GoldenTraces {
-  /// Two positions of a few tensors: a site before the layers, two in two layers, one of them of heads, one after the layers, and a
-  /// name outside the table.
+  /// Two positions of a few tensors: a site before the layers, two in two layers, one of them of heads, one after the
+  /// layers, and a name outside the table.
   static var small: SyntheticTrace {
     var trace = SyntheticTrace(emptyFrom: "port \"2\"")
     trace.header[integer: .dim] = 2

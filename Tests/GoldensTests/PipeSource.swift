@@ -1,8 +1,8 @@
 import TestSupport
 import TraceFormat
 
-/// A trace that is read once, as from a pipe: a record can be had only until the next one is asked for, tokens are known only up to
-/// the position that was reached, and how it ends is known only at the end.
+/// A trace that is read once, as from a pipe: a record can be had only until the next one is asked for, tokens are
+/// known only up to the position that was reached, and how it ends is known only at the end.
 struct PipeSource: TensorSource, ~Copyable {
   let header: TraceHeader
   private let trace: SyntheticTrace

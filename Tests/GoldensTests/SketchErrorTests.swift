@@ -40,8 +40,8 @@ import TraceFormat
     #expect((1...40).contains(low) && (1...40).contains(high), "seed \(seed): \(low) low, \(high) high")
   }
 
-  /// One wrong element is estimated within 0.48 to 1.45 of its share, wherever it stands, and shows for certain from 2.1
-  /// times the allowance on.
+  /// One wrong element is estimated within 0.48 to 1.45 of its share, wherever it stands, and shows for certain from
+  /// 2.1 times the allowance on.
   @Test(arguments: [1, 8, 64, 320])
   func oneElement(count: Int) {
     let expected = values(count)

@@ -7,7 +7,8 @@ import TraceFormat
 
 /// How projections and root mean squares are stored, and what rounding them costs.
 @Suite struct SketchStorageTests {
-  /// What the steps may add to an estimate is allowed for, and is about a millionth of the root mean square, in noise form.
+  /// What the steps may add to an estimate is allowed for, and is about a millionth of the root mean square, in noise
+  /// form.
   @Test(arguments: 1...5 as ClosedRange<UInt64>)
   func equalValuesOfOtherBitsPass(seed: UInt64) {
     var generator = SplitMix(seed: seed)
@@ -61,7 +62,8 @@ import TraceFormat
     #expect(SketchScale(bits: 0).stepExponent(elementCount: count, isCoarse: false) == nil)
   }
 
-  /// A record that is parallel to the weights has projections far beyond those of any other; it is stored in coarse steps.
+  /// A record that is parallel to the weights has projections far beyond those of any other; it is stored in coarse
+  /// steps.
   @Test func alignedRecords() {
     let count = 1000
     let expected = (0..<count).map { SketchWeights.weights(ofElement: $0)[2] }

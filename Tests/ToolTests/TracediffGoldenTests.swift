@@ -55,6 +55,7 @@ import TraceFormat
     (["record", "a.golden", "-o", "x"], "a.golden: not a trace but text: at offset 0 expected the magic"),
     (["record", "a.trace", "-o", "a.trace"], "the output 'a.trace' would overwrite the input 'a.trace'"),
     (["record", "a.trace", "-o", "x", "--json", "x"], "the output 'x' would overwrite the output 'x'"),
+    (["record", "a.trace", "-o", "-", "--json", "-"], "standard output cannot take both the golden and the JSON"),
     (["record", "a.trace"], "the golden's name is needed: -o FILE; see tracediff golden record --help"),
     (["record", "-o", "x"], "one trace is needed, not 0; see tracediff golden record --help"),
     (["record", "a.trace", "b.trace", "-o", "x"], "one trace is needed, not 2; see tracediff golden record --help"),
@@ -74,7 +75,7 @@ import TraceFormat
       ["check", "a.golden", "a.trace", "--exact", "--rtol", "1"],
       "option '--exact' excludes '--rtol', '--atol' and '--ulp'"
     ),
-    (["check", "a.golden", "a.trace", "--ulp", "1"], "unknown option '--ulp'; did you mean"),
+    (["check", "a.golden", "a.trace", "--ulp", "1"], "unknown option '--ulp'; see --help"),
     (["check", "a.trace", "a.trace"], "a.trace: line 1: expected UTF-8 text, found "),
     (["check", "a.golden", "a.golden"], "a.golden: not a trace but text"),
     (
@@ -137,6 +138,33 @@ import TraceFormat
     #expect(result.status == 1 && result.errors == "")
     #expect(
       result.output == """
+        diverged: q.rope, layer 0, position 1 is the first tensor beyond tolerance
+
+        golden     a.golden: synthetic 1
+        actual     b.trace: port 2
+        compared   6 records, 48 elements; 2 differ, 1 beyond tolerance
+        tolerance  rtol 0.0002, atol 1e-30
+                   rms(actual - expected) <= atol + rtol * rms(expected tensor) + resolution
+
+        First bitwise difference: q.rope, layer 1, position 0
+          tensor      8 float32, queries after RoPE
+          token       1 "t0"
+          rms         expected 1, actual 1
+          error       about 3.61e-08, 3.61e-08 of the rms, 0.303 ulp of it, ratio 0.00018 (below resolution)
+          allowance   0.000201 = 1e-30 + 0.0002 * rms 1 + resolution 6.48e-07
+
+        First beyond tolerance: q.rope, layer 0, position 1
+          tensor      8 float32, queries after RoPE
+          token       2 " \\n"
+          rms         expected 2, actual 2.07
+          error       about 0.184, 0.0918 of the rms, 770000 ulp of it, ratio 457
+          allowance   0.000401 = 1e-30 + 0.0002 * rms 2 + resolution 1.3e-06
+
+        What moved, by site
+        (error: estimated rms(actual - expected) / rms(expected); ulp: of rms(expected); ratio: error / allowance)
+          site             records  differ  beyond      error       ulp     ratio  worst at
+          q.rope                 6       2       1     0.0918    770000       457  layer 0, position 1
+
         """)
   }
 
@@ -145,7 +173,7 @@ import TraceFormat
     #expect(result.status == 0 && result.errors == "")
     #expect(result.output.hasPrefix("within tolerance: 1 of 111 records differs, none beyond tolerance\n"))
     #expect(result.output.contains("\nFirst bitwise difference: q.rope, layer 1, position 0\n"))
-    #expect(result.output.contains(" (below the sketch's resolution)\n"))
+    #expect(result.output.contains(" (below resolution)\n"))
     let exact = try fixture.run("golden", "check", "a.golden", "near.trace", "--exact")
     #expect(exact.status == 1)
     #expect(exact.output.hasPrefix("diverged: q.rope, layer 1, position 0 is the first tensor beyond tolerance\n"))
@@ -264,6 +292,23 @@ import TraceFormat
     #expect(result.status == 0 && result.errors == "")
     #expect(
       result.output == """
+        updated: 2 of 111 records moved, 1 beyond tolerance; 5 of 170 lines written anew, 5 gone
+
+        golden     a.golden: synthetic 1
+        actual     b.trace: port 2
+        compared   111 records, 936 elements; 2 differ, 1 beyond tolerance
+        tolerance  rtol 0.0002, atol 1e-30
+                   rms(actual - expected) <= atol + rtol * rms(expected tensor) + resolution
+
+        What moved, by site
+        (error: estimated rms(actual - expected) / rms(expected); ulp: of rms(expected); ratio: error / allowance)
+          site             records  differ  beyond      error       ulp     ratio  worst at
+          q.rope                 6       2       1     0.0918    770000       457  layer 0, position 1
+
+        Fields
+          - producer "synthetic 1"
+          + producer "port 2"
+
         """)
     let after = try lines("a.golden")
     #expect(before.count == after.count)
@@ -307,7 +352,9 @@ import TraceFormat
 
   @Test func updatingOtherRuns() throws {
     let tokens = try fixture.run("golden", "update", "a.golden", "tokens.trace")
-    #expect(tokens.status == 0 && tokens.output.hasPrefix("updated: no record moved; 1 of "))
+    #expect(
+      tokens.status == 0
+        && tokens.output.hasPrefix("updated: no record moved before the tokens part at position 2; 1 of "))
     #expect(tokens.output.contains("\ntokens     part at position 2: "))
     let short = try fixture.run("golden", "update", "a.golden", "short.trace")
     #expect(

@@ -40,6 +40,29 @@ import TraceFormat
     #expect((1...40).contains(low) && (1...40).contains(high), "seed \(seed): \(low) low, \(high) high")
   }
 
+  /// How often an error all over a tensor is seen whose true root mean square is so many times the allowance.
+  static let chances: [(times: Double, seen: ClosedRange<Double>)] = [
+    (1.0 / 3, 0...0), (0.5, 0...0.01), (1, 0.33...0.52), (1.5, 0.78...0.92), (2, 0.92...0.99), (3, 0.98...1),
+    (6, 0.997...1),
+  ]
+
+  @Test(arguments: chances, 1...2 as ClosedRange<UInt64>)
+  func howOftenErrorsAreSeen(chance: (times: Double, seen: ClosedRange<Double>), seed: UInt64) {
+    var generator = SplitMix(seed: seed)
+    let expected = normalNumbers(64, &generator).map { Double($0) }
+    let first = measure(expected)
+    let allowance = compare(first, measure(expected.map { $0 * 2 })).allowance
+    var seen = 0.0
+    let trials = 300
+    for _ in 0..<trials {
+      let noise = normalNumbers(64, &generator).map { Double($0) }
+      let rms = (noise.reduce(0) { $0 + $1 * $1 } / 64).squareRoot()
+      let actual = zip(expected, noise).map { $0 + chance.times * allowance * $1 / rms }
+      if !compare(first, measure(actual)).passes { seen += 1 / Double(trials) }
+    }
+    #expect(chance.seen.contains(min(1, seen)), "\(chance.times) times: \(seen), seed \(seed)")
+  }
+
   /// One wrong element is estimated within 0.48 to 1.45 of its share, wherever it stands, and shows for certain from
   /// 2.1 times the allowance on.
   @Test(arguments: [1, 8, 64, 320])

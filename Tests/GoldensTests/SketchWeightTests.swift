@@ -42,18 +42,25 @@ import Testing
     #expect(abs(squares / SketchWeights.meanSquare - 1) < 0.005)
   }
 
-  /// Any two elements have weights that are told apart. docs/goldens.md states the bound for 4096 elements.
+  /// Any two elements have weights that are told apart: the share of an exchange of both that is seen. docs/goldens.md
+  /// states it for 4096 elements; without optimisation fewer have to do.
   @Test func noTwoElementsAreAlike() {
-    let count = 1024
+    #if DEBUG
+      let (count, bound) = (1024, 0.038)
+    #else
+      let (count, bound) = (4096, 0.029)
+    #endif
     let weights = (0..<count).map { SketchWeights.weights(ofElement: $0) }
-    var least = Double.infinity
+    var (least, small) = (Double.infinity, 0)
     for a in 0..<count {
       for b in 0..<a {
         let difference = weights[a] - weights[b]
-        least = min(least, (difference * difference).sum())
+        let square = (difference * difference).sum() / 6 / SketchWeights.meanSquare / 2
+        least = min(least, square)
+        if square < 0.16 * 0.16 { small += 1 }
       }
     }
-    let seen = (least / 6 / SketchWeights.meanSquare / 2).squareRoot()
-    #expect(seen > 0.038 && seen < 0.039)
+    #expect(least.squareRoot() > bound && least.squareRoot() < bound + 0.001)
+    #expect(small < count * (count - 1) / 2 / 1000)
   }
 }

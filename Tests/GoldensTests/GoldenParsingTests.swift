@@ -88,9 +88,16 @@ import TraceFormat
   }
 
   @Test func firstLines() throws {
-    #expect(Self.failure("") == .notAGolden(found: ""))
-    #expect(Self.failure("hello\n") == .notAGolden(found: "hello"))
-    #expect(Self.failure("tracediff golden\n") == .notAGolden(found: "tracediff golden"))
+    #expect(Self.failure("") == .notAGolden(found: []))
+    #expect(Self.failure("hello\n") == .notAGolden(found: Array("hello\n".utf8)))
+    #expect(Self.failure("tracediff golden\n") == .notAGolden(found: Array("tracediff golden\n".utf8)))
+    #expect(
+      Self.failure("tracediff golden")?.description == "not a golden: line 1 expected 'tracediff golden 1', found "
+        + "'tracediff golden'")
+    let folder = try TemporaryFolder()
+    try GoldenTraces.small.write(to: folder.path("a.trace"))
+    let trace = try folder.read("a.trace")
+    #expect(Self.failure(trace)?.description.hasPrefix("not a golden but a trace: line 1 expected ") == true)
     #expect(Self.failure("tracediff golden 2\n") == .unknownVersion("2"))
     #expect(Self.failure("tracediff golden 1 \n") == .unknownVersion("1 "))
     #expect(

@@ -243,6 +243,33 @@ import TraceFormat
     }
   }
 
+  /// Lines that are lost, doubled, exchanged or take words of other lines: the same.
+  @Test(arguments: 1...4 as ClosedRange<UInt64>)
+  func randomEdits(seed: UInt64) throws {
+    var generator = SplitMix(seed: seed)
+    let original = try golden(GoldenTraces.small)
+    for _ in 0..<300 {
+      var lines = original.lines
+      let (one, other) = (
+        Int.random(in: lines.indices, using: &generator), Int.random(in: lines.indices, using: &generator)
+      )
+      switch Int.random(in: 0..<4, using: &generator) {
+      case 0: lines.remove(at: one)
+      case 1: lines.insert(lines[other], at: one)
+      case 2: lines.swapAt(one, other)
+      default:
+        var words = lines[one].split(separator: " ", omittingEmptySubsequences: false)
+        let place = Int.random(in: words.indices, using: &generator)
+        words[place] = lines[other].split(separator: " ").randomElement(using: &generator) ?? ""
+        lines[one] = words.joined(separator: " ")
+      }
+      let text = Array(lines.map { $0 + "\n" }.joined().utf8)
+      guard let read = try? Golden(text.span.bytes) else { continue }
+      #expect(Array(read.text.utf8) == text, "seed \(seed)")
+      #expect(read != original || lines == original.lines, "seed \(seed), lines \(one + 1) and \(other + 1)")
+    }
+  }
+
   @Test func files() throws {
     let folder = try TemporaryFolder()
     let path = try folder.write(Array(golden(GoldenTraces.small).text.utf8), as: "a.golden")

@@ -19,7 +19,7 @@ struct PairBatch {
   struct Run: Sendable {
     /// One after the other in the order of execution; pairs by their numbers in the batch.
     enum Step: Sendable {
-      /// Records of equal bytes and finite elements, and the sum of their elements.
+      /// Records of equal bytes and finite elements, and how many elements they have together.
       case equal(Range<Int>, elementCount: Int)
       /// A record, by its place in `compared`.
       case compared(pair: Int, place: Int)

@@ -40,16 +40,20 @@ let package = Package(
       name: "Explanation",
       dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat", "TraceSources", "VectorKernels"],
       swiftSettings: settings),
+    .target(
+      name: "Goldens", dependencies: ["TraceComparison", "TraceFormat"], swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .executableTarget(
-      name: "TraceDump", dependencies: ["Model", "PlatformLibc", "ToolSupport", "TraceFormat", "VectorKernels"],
+      name: "TraceDump",
+      dependencies: ["Goldens", "Model", "PlatformLibc", "ToolSupport", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
     .executableTarget(
       name: "tracediff",
       dependencies: [
-        "Explanation", "Model", "TensorArchives", "TraceComparison", "ToolSupport", "TraceFormat", "TraceSources",
+        "Explanation", "Goldens", "Model", "TensorArchives", "TraceComparison", "ToolSupport", "TraceFormat",
+        "TraceSources",
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -85,6 +89,10 @@ let package = Package(
         "Explanation", "TraceComparison", "TraceFormat", "TraceSources", "Model", "Synthesis", "TestSupport",
         "VectorKernels",
       ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "GoldensTests",
+      dependencies: ["Goldens", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
       swiftSettings: settings),
     .executableTarget(
       name: "Recall", dependencies: ["Explanation", "TraceFormat", "Model", "TestSupport"],

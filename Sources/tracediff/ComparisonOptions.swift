@@ -55,6 +55,7 @@ extension ComparisonOptions {
         "explain TRACE... --model CHECKPOINT [options]   (see tracediff explain --help)",
         "inspect TRACE... [options]                      (see tracediff inspect --help)",
         "export TRACE... -o FILE.npz [options]           (see tracediff export --help)",
+        "golden record|check|update                      (see tracediff golden --help)",
       ],
       summary: "Compares two traces record by record and names, in the order of execution, the first tensor and "
         + "position that differ and the first that are beyond tolerance.",
@@ -146,7 +147,7 @@ extension ComparisonOptions {
   }
 
   /// `R` sets the limit for all, `SITES=R` for some.
-  private static func read(
+  static func read(
     _ value: OptionValue, into limit: inout Double?, overrides: inout [Tolerance.Override]
   ) throws(UsageError) {
     let expected = "a finite number that is not negative, or SITES=NUMBER"

@@ -11,6 +11,7 @@ enum Program {
       case "inspect": try Inspection.run(Array(arguments.dropFirst()))
       case "explain": try ExplanationCommand.run(Array(arguments.dropFirst()))
       case "export": try ExportCommand.run(Array(arguments.dropFirst()))
+      case "golden": try GoldenCommand.run(Array(arguments.dropFirst()))
       default: try ComparisonCommand.run(arguments)
       }
     }

@@ -66,6 +66,31 @@ package struct Explanation: Sendable {
     package internal(set) var heads: [Int]?
   }
 
+  /// What was checked of one site at one layer.
+  package struct LayerSummary: Sendable {
+    /// Number of records.
+    package internal(set) var records = 0
+    /// Number of elements.
+    package internal(set) var elements = 0
+    /// Number of records that rounding does not explain.
+    package internal(set) var faulty = 0
+    /// The record with the greatest ratio, honest or not.
+    package internal(set) var worst: Finding?
+    /// The first record that rounding does not explain, in the order of execution.
+    package internal(set) var firstFault: Finding?
+
+    /// Counts a record that was judged.
+    mutating func take(_ finding: Finding) {
+      let judgement = finding.judgement
+      records += 1
+      elements += judgement.count - judgement.unbounded
+      if worst.map({ judgement.ratio > $0.judgement.ratio }) ?? true { worst = finding }
+      guard !judgement.isRounding else { return }
+      faulty += 1
+      if firstFault.map({ finding.key < $0.key }) ?? true { firstFault = finding }
+    }
+  }
+
   /// What was checked of one site.
   package struct SiteSummary: Sendable {
     /// Number of records.
@@ -76,6 +101,8 @@ package struct Explanation: Sendable {
     package internal(set) var worst: Finding?
     /// How many honest records have a greatest ratio of at most 0.001, 0.01, 0.1, 0.5 and 1.
     package internal(set) var distribution = [0, 0, 0, 0, 0]
+    /// The same by layer; nil stands for outside the layers.
+    package internal(set) var layers: [Int?: LayerSummary] = [:]
     /// The upper ends of `distribution`.
     package static let limits = [0.001, 0.01, 0.1, 0.5, 1]
 
@@ -84,6 +111,7 @@ package struct Explanation: Sendable {
       let judgement = finding.judgement
       records += 1
       elements += judgement.count - judgement.unbounded
+      layers[finding.key.layer, default: LayerSummary()].take(finding)
       guard judgement.isRounding else { return }
       if worst.map({ judgement.ratio > $0.judgement.ratio }) ?? true { worst = finding }
       distribution[Self.limits.firstIndex { judgement.ratio <= $0 } ?? 4] += 1

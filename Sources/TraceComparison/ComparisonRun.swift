@@ -23,6 +23,8 @@ struct ComparisonRun {
   var hasValueDifference = false
   /// How bad the worst record is.
   var worst: Badness?
+  /// What is known of each tensor at each layer.
+  var cases = CaseTable()
 
   private struct GroupKey: Hashable {
     var side: Side
@@ -82,7 +84,10 @@ struct ComparisonRun {
       while let key = try source.next() {
         names.insert(key.name)
         verdict.held[side, default: HeldRange()].add(key)
-        guard key.position < end, comparison.filter.wants(key) else { continue }
+        guard key.position < end, comparison.filter.wants(key) else {
+          cases.takeLeftOut(cases.number(of: key))
+          continue
+        }
         if source.tokens[key.position] == nil { takeMissingToken(source, side, position: key.position) }
         return key
       }
@@ -109,6 +114,7 @@ struct ComparisonRun {
       side == .expected ? (ranges.actual, isDamaged.actual) : (ranges.expected, isDamaged.expected)
     let reason = UnmatchedRecord.Reason(lacking: key, header: header, isDamaged: lacksByDamage)
     let record = UnmatchedRecord(key: key, reason: reason)
+    cases.takeUnmatched(record, of: side)
     verdict.unmatchedReasons[side, default: [:]][reason, default: 0] += 1
     let group = GroupKey(side: side, name: key.name, reason: reason)
     let place = groups[group] ?? verdict.unmatchedGroups[side, default: []].count
@@ -129,6 +135,7 @@ struct ComparisonRun {
   ) -> Verdict {
     takeProblems(of: expected, .expected)
     takeProblems(of: actual, .actual)
+    verdict.cases = cases.sorted
     func isUnused(_ pattern: NamePattern) -> Bool { !names.contains { pattern.matches($0.text) } }
     if verdict.headers.conflicts.isEmpty {
       verdict.unusedPatterns = (comparison.filter.names ?? []).filter(isUnused)

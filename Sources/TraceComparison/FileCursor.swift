@@ -9,6 +9,8 @@ struct FileCursor {
   private(set) var byteCount = 0
   /// Where the record stands in the order of execution, to be compared in this order: position, layer, name.
   private(set) var order = (position: 0, layer: 0, name: 0)
+  /// The record's layer; -1 outside the layers.
+  private(set) var layer = -1
   private(set) var isAtEnd = false
   /// The layers of all records, those that take no part included; nil where none has one.
   private(set) var layers: ClosedRange<Int>?
@@ -16,12 +18,17 @@ struct FileCursor {
   init(_ numbers: [Int]) { self.numbers = numbers }
 
   /// Goes on to the next record that was asked for and lies before a position.
-  mutating func advance(_ file: borrowing TraceFile, before end: Int, _ names: PairedNames, _ filter: RecordFilter) {
+  ///
+  /// - Parameter cases: gets the records that are passed over.
+  mutating func advance(
+    _ file: borrowing TraceFile, before end: Int, _ names: PairedNames, _ filter: RecordFilter,
+    _ cases: inout CaseTable
+  ) {
     let count = file.recordCount
     while place + 1 < count {
       place += 1
       let entry = file.entry(at: place)
-      let layer = Int(entry.layer)
+      layer = Int(entry.layer)
       if layer >= 0, !(layers?.contains(layer) ?? false) { layers = layers?.extended(to: layer) ?? layer...layer }
       let name = numbers[Int(entry.name)]
       byteCount = entry.chunkLength
@@ -31,6 +38,7 @@ struct FileCursor {
       {
         return
       }
+      cases.takeLeftOut(cases.number(name: name, layer: layer))
     }
     isAtEnd = true
   }

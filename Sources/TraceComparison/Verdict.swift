@@ -91,6 +91,8 @@ public struct Verdict: Sendable {
   public internal(set) var notes: [String] = []
   /// The first position at which greedy decoding would choose another token.
   public internal(set) var tokenFlip: TokenFlip?
+  /// What was found of each tensor at each layer, in the order of execution. Empty where the models' sizes differ.
+  public internal(set) var cases: [SiteCase] = []
   /// How the error travels.
   public internal(set) var travel = Travel()
   /// Patterns of the filter that match no name in either trace.

@@ -36,13 +36,17 @@ let package = Package(
       name: "Explanation",
       dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
+    .target(
+      name: "CIReports", dependencies: ["Explanation", "PlatformLibc", "TraceComparison", "TraceFormat"],
+      swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
     .target(name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
     .executableTarget(
       name: "TraceDump", dependencies: ["Model", "PlatformLibc", "ToolSupport", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
     .executableTarget(
-      name: "tracediff", dependencies: ["Explanation", "Model", "TraceComparison", "ToolSupport", "TraceFormat"],
+      name: "tracediff",
+      dependencies: ["CIReports", "Explanation", "Model", "TraceComparison", "ToolSupport", "TraceFormat"],
       swiftSettings: settings),
     .executableTarget(
       name: "Synthesize", dependencies: ["Synthesis", "Model", "ToolSupport", "TraceFormat"],
@@ -65,6 +69,12 @@ let package = Package(
       name: "ExplanationTests",
       dependencies: [
         "Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport", "VectorKernels",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "CIReportsTests",
+      dependencies: [
+        "CIReports", "Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport",
       ],
       swiftSettings: settings),
     .executableTarget(

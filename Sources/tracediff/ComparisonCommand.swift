@@ -1,3 +1,4 @@
+import CIReports
 import Dispatch
 import Synchronization
 import ToolSupport
@@ -24,14 +25,21 @@ enum ComparisonCommand {
   private static func compare(
     _ paths: (expected: String, actual: String), _ options: ComparisonOptions, tolerance: Tolerance
   ) throws -> ExitStatus {
-    if let jsonPath = options.jsonPath {
-      try Tool.requireApart(
-        outputs: [jsonPath], inputs: [paths.expected, paths.actual] + (options.oraclePath.map { [$0] } ?? []))
-    }
+    let inputs = [paths.expected, paths.actual] + (options.oraclePath.map { [$0] } ?? [])
+    try options.reports.requireApart(jsonPath: options.jsonPath, inputs: inputs)
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
+    let reporter = CheckReporter(
+      options.reports, tool: Program.name, subject: "\(paths.expected) \(paths.actual)", isQuiet: isQuiet)
+    return try reporter.run { try compare(paths, options, tolerance, isQuiet: isQuiet, reporter) }
+  }
+
+  private static func compare(
+    _ paths: (expected: String, actual: String), _ options: ComparisonOptions, _ tolerance: Tolerance, isQuiet: Bool,
+    _ reporter: CheckReporter
+  ) throws -> ExitStatus {
     var opened = openBoth(paths)
     guard let expected = opened.expected.take(), let actual = opened.actual.take() else {
-      throw try unreadable(opened.problems, paths, options)
+      throw try unreadable(opened.problems, paths, options, reporter)
     }
     let comparison = Comparison(
       tolerance: tolerance, filter: options.filter, comparesCommonOnly: options.comparesCommonOnly)
@@ -39,6 +47,32 @@ enum ComparisonCommand {
     let verdict = comparison.compare(expected, actual) { finding in
       if (divergences?.count ?? Int.max) < Listing<Finding>.capacity { divergences?.append(finding) }
     }
+    try requireUse(of: verdict)
+    var oracle: OracleComparison?
+    var oracleProblem: String?
+    if let oraclePath = options.oraclePath {
+      do throws(ToolError) {
+        oracle = try judge(paths, oraclePath: oraclePath, options)
+      } catch { oracleProblem = error.description }
+    }
+    if !isQuiet { try printReport(verdict, oracle, paths, options, comparison, reporter) }
+    if let jsonPath = options.jsonPath {
+      let document = VerdictDocument(
+        verdict, expectedPath: paths.expected, actualPath: paths.actual, divergences: divergences, oracle: oracle,
+        oracleProblem: oracleProblem)
+      try Tool.write(Array(document.text.utf8), to: jsonPath)
+    }
+    try reporter.report(CheckSummary(verdict, tool: reporter.tool, subject: reporter.subject, oracleProblem: oracleProblem))
+    if let oracleProblem {
+      Tool.diagnose(Program.name, oracleProblem)
+      return verdict.outcome == .diverged ? .difference : .trouble
+    }
+    if verdict.exitStatus == ExitStatus.trouble.rawValue { Tool.diagnose(Program.name, verdict.headline) }
+    return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble
+  }
+
+  /// A pattern of the options that matches no tensor is bad usage.
+  static func requireUse(of verdict: Verdict) throws(UsageError) {
     let unused = [
       ("--only", verdict.unusedPatterns), ("--rtol", verdict.unusedRtolPatterns),
       ("--atol", verdict.unusedAtolPatterns),
@@ -47,27 +81,6 @@ enum ComparisonCommand {
       guard let pattern = patterns.first else { continue }
       throw UsageError("option '\(option)': no tensor of either trace matches '\(pattern.text)'")
     }
-
-    var oracle: OracleComparison?
-    var oracleProblem: String?
-    if let oraclePath = options.oraclePath {
-      do throws(ToolError) {
-        oracle = try judge(paths, oraclePath: oraclePath, options)
-      } catch { oracleProblem = error.description }
-    }
-    if !isQuiet { try printReport(verdict, oracle, paths, options, comparison) }
-    if let jsonPath = options.jsonPath {
-      let document = VerdictDocument(
-        verdict, expectedPath: paths.expected, actualPath: paths.actual, divergences: divergences, oracle: oracle,
-        oracleProblem: oracleProblem)
-      try Tool.write(Array(document.text.utf8), to: jsonPath)
-    }
-    if let oracleProblem {
-      Tool.diagnose(Program.name, oracleProblem)
-      return verdict.outcome == .diverged ? .difference : .trouble
-    }
-    if verdict.exitStatus == ExitStatus.trouble.rawValue { Tool.diagnose(Program.name, verdict.headline) }
-    return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble
   }
 
   /// Judges both traces by a third.
@@ -94,18 +107,19 @@ enum ComparisonCommand {
 
   private static func printReport(
     _ verdict: Verdict, _ oracle: OracleComparison?, _ paths: (expected: String, actual: String),
-    _ options: ComparisonOptions,
-    _ comparison: Comparison
+    _ options: ComparisonOptions, _ comparison: Comparison, _ reporter: CheckReporter
   ) throws {
     let output = OutputWriter.standardOutput()
-    output.write(Report(verdict, expectedPath: paths.expected, actualPath: paths.actual).text)
-    if let oracle { output.write("\n\(oracle.text)") }
-    if options.listsAll, verdict.divergentRecords > 0 {
-      output.line("\nAll records beyond tolerance: \(verdict.divergentRecords)")
-      // They are found again in a second pass, so that a list of any length needs no memory.
-      let expected = try openTrace(paths.expected)
-      let actual = try openTrace(paths.actual)
-      _ = comparison.compare(expected, actual) { output.line("  " + Report.line($0)) }
+    try reporter.print(to: output) {
+      output.write(Report(verdict, expectedPath: paths.expected, actualPath: paths.actual).text)
+      if let oracle { output.write("\n\(oracle.text)") }
+      if options.listsAll, verdict.divergentRecords > 0 {
+        output.line("\nAll records beyond tolerance: \(verdict.divergentRecords)")
+        // They are found again in a second pass, so that a list of any length needs no memory.
+        let expected = try openTrace(paths.expected)
+        let actual = try openTrace(paths.actual)
+        _ = comparison.compare(expected, actual) { output.line("  " + Report.line($0)) }
+      }
     }
     try output.finish()
   }
@@ -135,17 +149,19 @@ enum ComparisonCommand {
     }
   }
 
-  /// Writes down for machines that a trace cannot be read.
+  /// Writes down for machines and CI that a trace cannot be read.
   ///
   /// - Returns: the error for people.
   private static func unreadable(
-    _ problems: [Verdict.Problem], _ paths: (expected: String, actual: String), _ options: ComparisonOptions
+    _ problems: [Verdict.Problem], _ paths: (expected: String, actual: String), _ options: ComparisonOptions,
+    _ reporter: CheckReporter
   ) throws(ToolError) -> ToolError {
     if let jsonPath = options.jsonPath {
       let document = VerdictDocument(
         problems: problems, expectedPath: paths.expected, actualPath: paths.actual)
       try Tool.write(Array(document.text.utf8), to: jsonPath)
     }
+    try reporter.report(CheckSummary(problems: problems, tool: reporter.tool, subject: reporter.subject))
     return .failed(problems.first?.message ?? "a trace cannot be read")
   }
 }

@@ -15,6 +15,7 @@ struct ComparisonOptions {
   var listsAll = false
   var oraclePath: String?
   var jsonPath: String?
+  var reports = CheckReports()
 
   /// The tolerance that the options make together.
   func tolerance() throws(UsageError) -> Tolerance {
@@ -38,6 +39,7 @@ extension ComparisonOptions {
         "EXPECTED ACTUAL [options]",
         "explain TRACE --model CHECKPOINT [options]      (see tracediff explain --help)",
         "inspect TRACE [options]                         (see tracediff inspect --help)",
+        "history append|show FILE ...                    (see tracediff history --help)",
       ],
       summary: "Compares two traces record by record and names, in the order of execution, the first tensor and "
         + "position that differ and the first that are beyond tolerance.",
@@ -52,7 +54,7 @@ extension ComparisonOptions {
       ])
   }
 
-  private static var toleranceGroup: OptionGroup<Self> {
+  static var toleranceGroup: OptionGroup<Self> {
     OptionGroup(
       "Tolerance",
       [
@@ -82,7 +84,7 @@ extension ComparisonOptions {
       ])
   }
 
-  private static var selectionGroup: OptionGroup<Self> {
+  static var selectionGroup: OptionGroup<Self> {
     OptionGroup(
       "What to compare",
       Option.selection(
@@ -109,7 +111,7 @@ extension ComparisonOptions {
         Option(
           "json", value: "FILE|-", help: "Write the verdict as JSON; with -, standard output is that one object alone.",
           effect: { target, value throws(UsageError) in target.jsonPath = try value.path() }),
-      ])
+      ] + CheckReports.options.map { $0.lifted(to: \.reports) })
   }
 
   /// `R` sets the limit for all, `SITES=R` for some.

@@ -1,3 +1,4 @@
+import CIReports
 import Explanation
 import Model
 import ToolSupport
@@ -20,46 +21,59 @@ enum ExplanationCommand {
       guard let modelPath = options.modelPath else {
         throw UsageError("the trace's checkpoint is needed: --model CHECKPOINT; see tracediff explain --help")
       }
-      if let jsonPath = options.jsonPath {
-        let inputs = [operands[0].path, modelPath] + (options.expectedPath.map { [$0] } ?? [])
-        try Tool.requireApart(outputs: [jsonPath], inputs: inputs)
-      }
-      do {
-        return try explain(operands[0].path, modelPath, options)
-      } catch ToolError.failed(let message) {
-        if let jsonPath = options.jsonPath {
-          let document = ExplanationDocument(path: operands[0].path, modelPath: modelPath, oneProblem: message)
-          try Tool.write(Array(document.text.utf8), to: jsonPath)
+      let path = operands[0].path
+      let inputs = [path, modelPath] + (options.expectedPath.map { [$0] } ?? [])
+      try options.reports.requireApart(jsonPath: options.jsonPath, inputs: inputs)
+      let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
+      let reporter = CheckReporter(
+        options.reports, tool: "\(Program.name) explain", subject: "\(path) --model \(modelPath)", isQuiet: isQuiet)
+      return try reporter.run {
+        do {
+          return try explain(path, modelPath, options, isQuiet: isQuiet, reporter)
+        } catch ToolError.failed(let message) {
+          if let jsonPath = options.jsonPath {
+            let document = ExplanationDocument(path: path, modelPath: modelPath, oneProblem: message)
+            try Tool.write(Array(document.text.utf8), to: jsonPath)
+          }
+          throw ToolError.failed(message)
         }
-        throw ToolError.failed(message)
       }
     }
   }
 
-  private static func explain(_ path: String, _ modelPath: String, _ options: ExplanationOptions) throws -> ExitStatus {
+  /// Explains a trace; what goes wrong names the file.
+  static func explanation(_ path: String, _ modelPath: String, expectedPath: String?) throws -> Explanation {
     let trace = try openTrace(path)
     let explainer: Explainer
     do {
       let weights = ModelWeights(try openModel(modelPath))
-      let expected = try options.expectedPath.map { try RecordedTensors(openTrace($0)) }
+      let expected = try expectedPath.map { try RecordedTensors(openTrace($0)) }
       explainer = try Explainer(RecordedTensors(trace), model: weights, expected: expected)
     } catch let error as ExplainerError {
-      let file = error.isAboutExpected ? options.expectedPath ?? path : path
-      throw ToolError.failed("\(file): \(error)")
+      throw ToolError.failed("\(error.isAboutExpected ? expectedPath ?? path : path): \(error)")
     }
     let progress = ProgressLine()
     let explanation = explainer.explain { progress.show($0, of: $1) }
     progress.clear()
-    let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
+    return explanation
+  }
+
+  private static func explain(
+    _ path: String, _ modelPath: String, _ options: ExplanationOptions, isQuiet: Bool, _ reporter: CheckReporter
+  ) throws -> ExitStatus {
+    let explanation = try explanation(path, modelPath, expectedPath: options.expectedPath)
     if !isQuiet {
       let output = OutputWriter.standardOutput()
-      output.write(ExplanationReport(explanation, path: path, modelPath: modelPath).text)
+      try reporter.print(to: output) {
+        output.write(ExplanationReport(explanation, path: path, modelPath: modelPath).text)
+      }
       try output.finish()
     }
     if let jsonPath = options.jsonPath {
       let document = ExplanationDocument(explanation, path: path, modelPath: modelPath)
       try Tool.write(Array(document.text.utf8), to: jsonPath)
     }
+    try reporter.report(CheckSummary(explanation, tool: reporter.tool, subject: reporter.subject))
     if explanation.exitStatus == ExitStatus.trouble.rawValue { Tool.diagnose(Program.name, explanation.headline) }
     return ExitStatus(rawValue: explanation.exitStatus) ?? .trouble
   }

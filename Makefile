@@ -120,12 +120,17 @@ test-c: $(BUILD)/reference-sanitized bin/llama2-reference bin/llama2-synthesize
 	CC='$(CC)' CFLAGS='$(CFLAGS)' sh Tests/openmp.sh bin/llama2-reference bin/llama2-synthesize
 
 # numpy goes into a virtual environment of its own, or is the system's where that cannot be made. Where it cannot be had at
-# all, the Python tests are skipped and say so.
+# all, the Python tests are skipped and say so. The others check what CI systems read: tests that lack them are skipped.
 PYTHON := $(BUILD)/python/bin/python3
+CI_PACKAGES := jsonschema check-jsonschema junitparser
 test-python: all test-programs
 	@if [ ! -x $(PYTHON) ]; then python3 -m venv $(BUILD)/python >/dev/null 2>&1 || true; fi
 	@if [ -x $(PYTHON) ] && ! $(PYTHON) -c 'import numpy' 2>/dev/null; then \
 	  $(PYTHON) -m pip install --quiet --disable-pip-version-check numpy >/dev/null 2>&1 || true; fi
+	@if [ -x $(PYTHON) ] && ! $(PYTHON) -c 'import jsonschema, check_jsonschema, junitparser' 2>/dev/null; then \
+	  for package in $(CI_PACKAGES); do \
+	    $(PYTHON) -m pip install --quiet --disable-pip-version-check $$package >/dev/null 2>&1 \
+	      || echo "make test: $$package cannot be had here; the tests that need it are skipped"; done; fi
 	@for python in $(PYTHON) python3; do \
 	  $$python -c 'import numpy' 2>/dev/null || continue; \
 	  LLAMA2_BIN=$(CURDIR)/bin LLAMA2_BUILD=$(CURDIR)/$(BUILD) CC='$(CC)' exec $$python Tests/Python/run.py; \

@@ -58,7 +58,7 @@ package struct DriftReport {
       "  \(scale.legend)",
     ]
     if shown.count < entries.count { lines.append("  the last \(shown.count) of \(entries.count) commits") }
-    let width = max(7, shown.count)
+    let width = max(8, shown.count + 1)
     lines.append("  " + Self.row("tensor", Self.filled("history", to: width), "last", "ratio", "bound", "largest"))
     for name in names.prefix(Self.listingLimit * 2) {
       let values = columns.map { $0[name] }

@@ -23,7 +23,7 @@ struct JSONReader {
   private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
     skipBlanks()
     guard depth < Self.depthLimit else { throw unexpected("lists and objects at most \(Self.depthLimit) deep") }
-    switch next {
+    switch next ?? 0 {
     case UInt8(ascii: "{"): return try object(depth: depth)
     case UInt8(ascii: "["): return try array(depth: depth)
     case UInt8(ascii: "\""): return .string(try string())

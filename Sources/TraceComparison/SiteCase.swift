@@ -1,7 +1,7 @@
 public import TraceFormat
 
 /// What a comparison found of one tensor at one layer, over all positions.
-public struct SiteCase: Equatable, Sendable {
+public struct SiteCase: Sendable {
   /// Which tensor.
   public let name: TensorName
   /// The layer; nil outside the layers.
@@ -18,7 +18,7 @@ public struct SiteCase: Equatable, Sendable {
   public internal(set) var firstProblem: Verdict.Problem?
 
   /// Counts and greatest errors. Plain numbers, so that counting a record touches nothing else.
-  public struct Numbers: Equatable, Sendable {
+  public struct Numbers: Sendable {
     /// Records compared.
     public internal(set) var records = 0
     /// Elements compared.
@@ -69,13 +69,4 @@ public struct SiteCase: Equatable, Sendable {
 
   /// Where the case stands in the order of execution within one position.
   var order: RecordKey { RecordKey(name, layer: layer, position: 0) }
-
-  /// Two cases of the same tensor with the same findings.
-  public static func == (left: SiteCase, right: SiteCase) -> Bool {
-    left.name == right.name && left.layer == right.layer && left.numbers == right.numbers
-      && left.firstDivergence == right.firstDivergence
-      && left.firstUnmatched?.side == right.firstUnmatched?.side
-      && left.firstUnmatched?.record == right.firstUnmatched?.record
-      && left.firstShapeMismatch == right.firstShapeMismatch && left.firstProblem == right.firstProblem
-  }
 }

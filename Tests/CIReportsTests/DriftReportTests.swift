@@ -28,7 +28,7 @@ import TraceFormat
   }
 
   @Test(arguments: [
-    (nil, " "), (0, "."), (1e-8, "▁"), (1e-7, "▂"), (1e-5, "▄"), (3e-4, "▆"), (1e-2, "█"), (.nan, "!"),
+    (nil, " "), (0, "."), (1e-8, "▁"), (1e-7, "▂"), (1e-5, "▅"), (3e-4, "▆"), (1e-2, "█"), (.nan, "!"),
     (.infinity, "!"),
   ] as [(Double?, Character)])
   func heights(error: Double?, character: Character) {
@@ -58,7 +58,7 @@ import TraceFormat
         error to the bound of rounding, where a model was given; both at the last commit)
           . identical, ▁ 1e-06 to █ 0.0001 in equal steps of the logarithm, ! NaN or infinity, blank not compared
           tensor            history        last      ratio      bound    largest
-          q.rope            ▁▁!      non-finite non-finite          - non-finite
+          q.rope            ▁▁!      non-finite        inf          - non-finite
           logits            .█                -          -          -     0.0001
 
         What moved, the latest commit first: 3 changes

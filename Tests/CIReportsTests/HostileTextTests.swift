@@ -93,8 +93,8 @@ import Testing
   }
 
   @Test func annotationsAreFew() {
-    let cases = (0..<30).map {
-      CheckSummary.Case(name: "q.rope", layer: $0, status: .failed, message: "beyond \($0)")
+    let cases = (0..<30).map { (layer: Int) in
+      CheckSummary.Case(name: "q.rope", layer: layer, status: .failed, message: "beyond \(layer)")
     }
     let many = CheckSummary(
       tool: "t", subject: "s", outcome: "diverged", headline: "h", exitStatus: 1, cases: cases)

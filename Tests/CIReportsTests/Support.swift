@@ -48,5 +48,5 @@ func entry(
 
 /// A tensor's drift.
 func drift(_ name: String, _ error: Double, layer: Int? = 0, position: Int? = 1) -> DriftEntry.SiteDrift {
-  DriftEntry.SiteDrift(name: name, error: error, ratio: error * 5000, ulp: 3, layer: layer, position: position)
+  DriftEntry.SiteDrift(name: name, error: error, ratio: error.isNaN ? .infinity : error * 5000, ulp: 3, layer: layer, position: position)
 }

@@ -15,7 +15,7 @@ import TraceFormat
   @Test func equalTraces() throws {
     let cases = verdict(trace, trace).cases
     #expect(cases.count == 37)
-    #expect(cases == cases.sorted { $0.order < $1.order })
+    #expect(cases.map(\.order) == cases.map(\.order).sorted())
     #expect(cases.allSatisfy { $0.numbers.records == 3 && $0.numbers.differing == 0 && $0.numbers.worstPosition == -1 })
     #expect(value(verdict(trace, trace), .attentionScores, 1)?.numbers.elements == 2 * (1 + 2 + 3))
   }

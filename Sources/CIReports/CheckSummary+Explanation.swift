@@ -46,7 +46,8 @@ extension CheckSummary {
     guard let first = summary.firstFault else {
       let ratio = NumberText.rounded(summary.worst?.judgement.ratio ?? 0, digits: 3)
       let place = summary.worst.map { " at position \($0.key.position)" } ?? ""
-      let message = "\(records), \(TraceComparison.count(summary.elements, "element")): rounding, greatest ratio to the "
+      let message =
+        "\(records), \(TraceComparison.count(summary.elements, "element")): rounding, greatest ratio to the "
         + "bound \(ratio)\(place)"
       return Case(name: site.rawValue, layer: layer, status: .passed, message: message, detail: message)
     }

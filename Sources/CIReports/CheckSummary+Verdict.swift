@@ -64,7 +64,9 @@ extension CheckSummary {
   private static func value(_ site: SiteCase, _ verdict: Verdict, _ report: Report) -> Case {
     let (status, message) = judge(site, verdict)
     var lines = [Self.counts(site)]
-    if let finding = site.firstDivergence { lines += ["first beyond tolerance: \(finding.key)"] + report.describe(finding) }
+    if let finding = site.firstDivergence {
+      lines += ["first beyond tolerance: \(finding.key)"] + report.describe(finding)
+    }
     if let (side, record) = site.firstUnmatched, status == .error {
       lines.append("only \(side.rawValue) has \(record.key) (\(record.reason.rawValue))")
     }

@@ -102,9 +102,10 @@ package struct DriftEntry: Equatable, Sendable {
 
   /// Whether a text can name a commit.
   package static func isValid(commit: String) -> Bool {
-    (1...200).contains(commit.utf8.count) && commit.unicodeScalars.allSatisfy { scalar in
-      !scalar.properties.isWhitespace && scalar.properties.generalCategory != .control
-    }
+    (1...200).contains(commit.utf8.count)
+      && commit.unicodeScalars.allSatisfy { scalar in
+        !scalar.properties.isWhitespace && scalar.properties.generalCategory != .control
+      }
   }
 }
 

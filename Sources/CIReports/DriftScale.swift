@@ -37,7 +37,8 @@ struct DriftScale: Equatable {
       )
       parts.append(
         range.lowerBound < range.upperBound
-          ? "\(Self.steps[0]) \(low) to \(Self.steps[7]) \(high) in equal steps of the logarithm" : "\(Self.steps[3]) \(low)")
+          ? "\(Self.steps[0]) \(low) to \(Self.steps[7]) \(high) in equal steps of the logarithm"
+          : "\(Self.steps[3]) \(low)")
     }
     return (parts + ["\(Self.nonFinite) NaN or infinity", "blank not compared"]).joined(separator: ", ")
   }

@@ -6,7 +6,8 @@ package struct JUnitDocument {
 
   /// The document of a check.
   package init(_ summary: CheckSummary) {
-    let counts = "tests=\"\(summary.cases.count)\" failures=\"\(summary.count(of: .failed))\" "
+    let counts =
+      "tests=\"\(summary.cases.count)\" failures=\"\(summary.count(of: .failed))\" "
       + "errors=\"\(summary.count(of: .error))\" skipped=\"\(summary.count(of: .skipped))\" time=\"0\""
     var lines = ["<?xml version=\"1.0\" encoding=\"UTF-8\"?>"]
     lines.append("<testsuites name=\"\(XMLText.attribute(summary.tool))\" \(counts)>")

@@ -10,12 +10,14 @@ struct CheckReports {
     [
       Option(
         "junit", value: "FILE",
-        help: "Write the result as JUnit XML: a test case per tensor and layer. It is written whatever the result is, also "
+        help:
+          "Write the result as JUnit XML: a test case per tensor and layer. It is written whatever the result is, also "
           + "where a trace cannot be read.",
         effect: { target, value throws(UsageError) in target.junitPath = try value.path() }),
       Option(
         "github",
-        help: "In a GitHub workflow: print the result as annotations, and add a summary to the job's page, the file that "
+        help:
+          "In a GitHub workflow: print the result as annotations, and add a summary to the job's page, the file that "
           + "GITHUB_STEP_SUMMARY names.",
         effect: { $0.isForGitHub = true }),
     ]

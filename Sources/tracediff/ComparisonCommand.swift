@@ -62,7 +62,8 @@ enum ComparisonCommand {
         oracleProblem: oracleProblem)
       try Tool.write(Array(document.text.utf8), to: jsonPath)
     }
-    try reporter.report(CheckSummary(verdict, tool: reporter.tool, subject: reporter.subject, oracleProblem: oracleProblem))
+    try reporter.report(
+      CheckSummary(verdict, tool: reporter.tool, subject: reporter.subject, oracleProblem: oracleProblem))
     if let oracleProblem {
       Tool.diagnose(Program.name, oracleProblem)
       return verdict.outcome == .diverged ? .difference : .trouble

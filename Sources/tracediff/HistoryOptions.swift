@@ -12,7 +12,8 @@ struct HistoryAppendOptions {
     Command(
       name: "\(Program.name) history append",
       usage: ["FILE --commit ID EXPECTED ACTUAL [options]"],
-      summary: "Compares two traces and adds a line to a drift history: for each tensor the largest error over all layers "
+      summary:
+        "Compares two traces and adds a line to a drift history: for each tensor the largest error over all layers "
         + "and positions, where it is, and how much of its allowance it takes.",
       groups: [
         OptionGroup(
@@ -50,7 +51,8 @@ struct HistoryShowOptions {
     Command(
       name: "\(Program.name) history show",
       usage: ["FILE [options]"],
-      summary: "Draws each tensor's largest error over the commits of a drift history, and says which commit moved what.",
+      summary:
+        "Draws each tensor's largest error over the commits of a drift history, and says which commit moved what.",
       groups: [
         OptionGroup(
           "Output",

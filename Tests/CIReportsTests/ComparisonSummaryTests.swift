@@ -26,7 +26,8 @@ import TraceFormat
     let summary = summary(try verdict(trace, near))
     #expect(summary.outcome == "within_tolerance" && summary.isConsistent && summary.count(of: .passed) == 37)
     let message = try #require(summary.value("q.rope", "layer 1")?.message)
-    #expect(message.hasPrefix("3 records, 24 elements: 1 differ, greatest error ") && message.contains(" at position 2, "))
+    #expect(
+      message.hasPrefix("3 records, 24 elements: 1 differ, greatest error ") && message.contains(" at position 2, "))
   }
 
   @Test func diverged() throws {
@@ -115,7 +116,8 @@ import TraceFormat
     #expect(
       summary.cases == [
         CheckSummary.Case(
-          name: "model", title: "sizes", status: .error, message: "the models differ", detail: "dim: expected 8, actual 9")
+          name: "model", title: "sizes", status: .error, message: "the models differ",
+          detail: "dim: expected 8, actual 9")
       ])
   }
 

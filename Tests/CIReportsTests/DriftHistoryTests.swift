@@ -7,7 +7,8 @@ import TraceFormat
 
 /// Reading and writing a drift history.
 @Suite struct DriftHistoryTests {
-  private static let line = #"{"schema":"tracediff.history/1","commit":"a1","verdict":"identical","tolerance":"t","#
+  private static let line =
+    #"{"schema":"tracediff.history/1","commit":"a1","verdict":"identical","tolerance":"t","#
     + #""compared":{"records":1,"elements":8},"tokens_part_at":null,"sites":[{"site":"q.rope","error":1e-7,"#
     + #""ratio":0.5,"ulp":2,"layer":1,"position":0,"bound_ratio":null}]}"#
 

@@ -27,10 +27,11 @@ import TraceFormat
     #expect(DriftMove.all([entries[1], entries[1]]) { _ in true }.isEmpty)
   }
 
-  @Test(arguments: [
-    (nil, " "), (0, "."), (1e-8, "▁"), (1e-7, "▂"), (1e-5, "▅"), (3e-4, "▆"), (1e-2, "█"), (.nan, "!"),
-    (.infinity, "!"),
-  ] as [(Double?, Character)])
+  @Test(
+    arguments: [
+      (nil, " "), (0, "."), (1e-8, "▁"), (1e-7, "▂"), (1e-5, "▅"), (3e-4, "▆"), (1e-2, "█"), (.nan, "!"),
+      (.infinity, "!"),
+    ] as [(Double?, Character)])
   func heights(error: Double?, character: Character) {
     let scale = DriftScale([1e-8, 0, .nan, 1e-2, .infinity, 1e-5])
     #expect(scale.range == 1e-8...1e-2)
@@ -77,7 +78,8 @@ import TraceFormat
       try history.append(entry("c\(number)", [drift("q.rope", Double(number + 1))]), replacing: false)
     }
     let text = DriftReport(history, path: "h").text
-    #expect(text.contains("  the last 60 of 150 commits\n") && text.contains("  ... 129 more; --only names what to show\n"))
+    #expect(
+      text.contains("  the last 60 of 150 commits\n") && text.contains("  ... 129 more; --only names what to show\n"))
     #expect(text.contains("c149, after c148\n") && !text.contains("c129, after c128\n"))
     let document = DriftDocument(history, path: "h").text
     #expect(document.contains("\"commit_count\":150") && document.contains("\"move_count\":149"))

@@ -21,7 +21,9 @@ func verdict(
 }
 
 /// The summary of a verdict.
-func summary(_ verdict: Verdict) -> CheckSummary { CheckSummary(verdict, tool: "tracediff", subject: "a.trace b.trace") }
+func summary(_ verdict: Verdict) -> CheckSummary {
+  CheckSummary(verdict, tool: "tracediff", subject: "a.trace b.trace")
+}
 
 extension CheckSummary {
   /// The case of a tensor and layer, or whatever else a name and a title say.
@@ -48,5 +50,6 @@ func entry(
 
 /// A tensor's drift.
 func drift(_ name: String, _ error: Double, layer: Int? = 0, position: Int? = 1) -> DriftEntry.SiteDrift {
-  DriftEntry.SiteDrift(name: name, error: error, ratio: error.isNaN ? .infinity : error * 5000, ulp: 3, layer: layer, position: position)
+  DriftEntry.SiteDrift(
+    name: name, error: error, ratio: error.isNaN ? .infinity : error * 5000, ulp: 3, layer: layer, position: position)
 }

@@ -21,15 +21,16 @@ import TraceFormat
 
   private func junit() throws -> String { String(decoding: try fixture.folder.read("junit.xml"), as: UTF8.self) }
 
-  @Test(arguments: [
-    ("a.trace", 0, "identical", "failures=\"0\" errors=\"0\" skipped=\"0\""),
-    ("near.trace", 0, "within_tolerance", "failures=\"0\" errors=\"0\" skipped=\"0\""),
-    ("b.trace", 1, "diverged", "failures=\"1\" errors=\"0\" skipped=\"0\""),
-    ("tokens.trace", 1, "diverged", "failures=\"1\" errors=\"0\" skipped=\"0\""),
-    ("short.trace", 2, "incomparable", "failures=\"0\" errors=\"37\" skipped=\"0\""),
-    ("cut.trace.partial", 2, "incomparable", "failures=\"0\" errors=\"1\" skipped=\"0\""),
-    ("missing.trace", 2, "incomparable", "failures=\"0\" errors=\"1\" skipped=\"0\""),
-  ] as [(String, Int32, String, String)])
+  @Test(
+    arguments: [
+      ("a.trace", 0, "identical", "failures=\"0\" errors=\"0\" skipped=\"0\""),
+      ("near.trace", 0, "within_tolerance", "failures=\"0\" errors=\"0\" skipped=\"0\""),
+      ("b.trace", 1, "diverged", "failures=\"1\" errors=\"0\" skipped=\"0\""),
+      ("tokens.trace", 1, "diverged", "failures=\"1\" errors=\"0\" skipped=\"0\""),
+      ("short.trace", 2, "incomparable", "failures=\"0\" errors=\"37\" skipped=\"0\""),
+      ("cut.trace.partial", 2, "incomparable", "failures=\"0\" errors=\"1\" skipped=\"0\""),
+      ("missing.trace", 2, "incomparable", "failures=\"0\" errors=\"1\" skipped=\"0\""),
+    ] as [(String, Int32, String, String)])
   func everyVerdict(actual: String, status: Int32, verdict: String, counts: String) throws {
     let (outcome, page) = try step("a.trace", actual)
     #expect(outcome.status == status)
@@ -81,8 +82,9 @@ import TraceFormat
   @Test func badPatternsAreReported() throws {
     let (outcome, page) = try step("a.trace", "a.trace", "--only", "nothing")
     #expect(outcome.status == 2)
-    #expect(outcome.output == "::error title=tracediff%3A trouble::option '--only': no tensor of either trace matches "
-      + "'nothing'%0Aa.trace a.trace%0A0 passed, 0 failed, 1 error, 0 skipped\n")
+    #expect(
+      outcome.output == "::error title=tracediff%3A trouble::option '--only': no tensor of either trace matches "
+        + "'nothing'%0Aa.trace a.trace%0A0 passed, 0 failed, 1 error, 0 skipped\n")
     #expect(try junit().contains("errors=\"1\"") && page.contains("tracediff\\: trouble"))
   }
 

@@ -46,11 +46,13 @@ import TraceFormat
     let again = try append("a1", "b.trace")
     #expect(again.status == 2 && again.output.isEmpty)
     #expect(
-      again.errors == "tracediff: h.jsonl: commit 'a1' has a line already, 1; --replace puts the new one in its place\n")
+      again.errors == "tracediff: h.jsonl: commit 'a1' has a line already, 1; --replace puts the new one in its place\n"
+    )
     #expect(try fixture.folder.read("h.jsonl") == before)
     #expect(try append("a1", "b.trace", "--replace").status == 0)
     let lines = try lines()
-    #expect(lines.count == 2 && lines[0].contains("\"commit\":\"a1\",\"verdict\":\"diverged\"") && lines[1].contains("b2"))
+    #expect(
+      lines.count == 2 && lines[0].contains("\"commit\":\"a1\",\"verdict\":\"diverged\"") && lines[1].contains("b2"))
   }
 
   @Test func aDamagedLine() throws {
@@ -63,7 +65,9 @@ import TraceFormat
     }
     #expect(try fixture.folder.read("h.jsonl") == damaged)
     try fixture.folder.write([], as: "empty.jsonl")
-    #expect(try fixture.run("history", "show", "empty.jsonl").errors == "tracediff: empty.jsonl: the history holds no commit\n")
+    #expect(
+      try fixture.run("history", "show", "empty.jsonl").errors
+        == "tracediff: empty.jsonl: the history holds no commit\n")
     #expect(try fixture.run("history", "show", "missing.jsonl").status == 2)
   }
 
@@ -87,11 +91,23 @@ import TraceFormat
     (["history"], "history needs 'append' or 'show'; see --help"),
     (["history", "draw"], "history needs 'append' or 'show', not 'draw'; see --help"),
     (["history", "show"], "one history is needed, not 0; see tracediff history show --help"),
-    (["history", "append", "h.jsonl", "a.trace", "b.trace"], "the commit is needed: --commit ID; see tracediff history append --help"),
-    (["history", "append", "h.jsonl", "--commit", "a1", "a.trace"], "a history and two traces are needed, FILE, EXPECTED and ACTUAL, not 2 operands; see tracediff history append --help"),
+    (
+      ["history", "append", "h.jsonl", "a.trace", "b.trace"],
+      "the commit is needed: --commit ID; see tracediff history append --help"
+    ),
+    (
+      ["history", "append", "h.jsonl", "--commit", "a1", "a.trace"],
+      "a history and two traces are needed, FILE, EXPECTED and ACTUAL, not 2 operands; see tracediff history append --help"
+    ),
     (["history", "append", "-", "--commit", "a1", "a.trace", "a.trace"], "a history is a file, not standard output"),
-    (["history", "append", "a.trace", "--commit", "a1", "a.trace", "b.trace"], "the output 'a.trace' would overwrite the input 'a.trace'"),
-    (["history", "append", "h.jsonl", "--commit", "a 1", "a.trace", "b.trace"], "h.jsonl: a commit's name has 1 to 200 bytes and no blanks or control characters, not 'a 1'"),
+    (
+      ["history", "append", "a.trace", "--commit", "a1", "a.trace", "b.trace"],
+      "the output 'a.trace' would overwrite the input 'a.trace'"
+    ),
+    (
+      ["history", "append", "h.jsonl", "--commit", "a 1", "a.trace", "b.trace"],
+      "h.jsonl: a commit's name has 1 to 200 bytes and no blanks or control characters, not 'a 1'"
+    ),
   ])
   func usage(arguments: [String], message: String) throws {
     let outcome = try fixture.run(arguments)

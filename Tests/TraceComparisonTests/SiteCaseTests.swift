@@ -46,12 +46,14 @@ import TraceFormat
     other.records[RecordKey(.logits, layer: nil, position: 1)] = nil
     other.records[RecordKey(.logits, layer: nil, position: 2)] = nil
     other.records[RecordKey(.gateProjection, layer: 0, position: 0)]?.shape = [3, 4]
-    let verdict = verdict(trace, other, Comparison(filter: RecordFilter(names: [NamePattern("logits"), NamePattern("hb")])))
+    let verdict = verdict(
+      trace, other, Comparison(filter: RecordFilter(names: [NamePattern("logits"), NamePattern("hb")])))
     let logits = try #require(value(verdict, .logits, nil))
     #expect(logits.numbers.records == 1 && logits.numbers.unmatched == 2)
     #expect(logits.firstUnmatched?.side == .expected && logits.firstUnmatched?.record.key.position == 1)
     let gate = try #require(value(verdict, .gateProjection, 0))
-    #expect(gate.numbers.shapeMismatches == 1 && gate.firstShapeMismatch?.key.position == 0 && gate.numbers.records == 2)
+    #expect(
+      gate.numbers.shapeMismatches == 1 && gate.firstShapeMismatch?.key.position == 0 && gate.numbers.records == 2)
     // Both traces pass over what was not asked for.
     #expect(value(verdict, .embedding, nil)?.numbers.leftOut == 6)
   }

@@ -24,7 +24,7 @@ import TraceFormat
     let second = try append("b2", "b.trace")
     #expect(second.status == 0)
     #expect(second.output.hasPrefix("h.jsonl: commit b2, 2 commits in all; diverged: q.rope, layer 0, position 1 "))
-    #expect(second.output.hasSuffix("moved since a1:\n  q.rope            identical -> 0.245, layer 0, position 1\n"))
+    #expect(second.output.hasSuffix("moved since a1:\n  q.rope            identical -> 0.25, layer 0, position 1\n"))
     #expect(try append("c3", "near.trace").status == 0)
     #expect(try lines().count == 3)
 

@@ -63,8 +63,7 @@ struct CaseTable {
 
   /// Takes a record of equal bytes.
   mutating func takeEqual(_ number: Int, elementCount: Int) {
-    numbers[number].records += 1
-    numbers[number].elements += elementCount
+    numbers[number].count(elementCount)
   }
 
   /// Takes a record that was compared, be it equal or not.

@@ -21,7 +21,9 @@ extension ComparisonRun {
       let takesFirst = isPair || second.isAtEnd || (!first.isAtEnd && first.order < second.order)
       if isPair {
         batch.append(
-          PairBatch.Pair(expected: first.place, actual: second.place, name: first.order.name, layer: first.layer),
+          PairBatch.Pair(
+            expected: first.place, actual: second.place, name: Int32(truncatingIfNeeded: first.order.name),
+            layer: first.layer),
           byteCount: first.byteCount)
         if batch.isFull { take(&batch, expected, actual, paired, eachDivergence) }
       } else if takesFirst {
@@ -50,7 +52,7 @@ extension ComparisonRun {
           takeEqual(batch.pairs[range], run.elementCounts[elementCounts], expected)
         case .compared(let number, let place):
           let pair = batch.pairs[number]
-          let own = cases.number(name: pair.name, layer: pair.layer)
+          let own = cases.number(name: Int(pair.name), layer: Int(pair.layer))
           let key = expected.key(at: pair.expected)
           take(run.compared[place], key, case: own, expected, actual, eachDivergence)
         case .obstacle(let pair, let obstacle):
@@ -68,7 +70,7 @@ extension ComparisonRun {
     verdict.comparedRecords += pairs.count
     for (pair, elementCount) in zip(pairs, elementCounts) {
       verdict.comparedElements += elementCount
-      cases.takeEqual(cases.number(name: pair.name, layer: pair.layer), elementCount: elementCount)
+      cases.takeEqual(cases.number(name: Int(pair.name), layer: Int(pair.layer)), elementCount: elementCount)
     }
     if let last = pairs.last { lastPosition = max(lastPosition, Int(expected.entry(at: last.expected).position)) }
     guard verdict.travel.start != nil else { return }

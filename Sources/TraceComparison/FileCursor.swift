@@ -9,9 +9,9 @@ struct FileCursor {
   private(set) var byteCount = 0
   /// Where the record stands in the order of execution, to be compared in this order: position, layer, name.
   private(set) var order = (position: 0, layer: 0, name: 0)
-  /// The record's layer; -1 outside the layers.
-  private(set) var layer = -1
   private(set) var isAtEnd = false
+  /// The record's layer; -1 outside the layers.
+  var layer: Int32 { Int32(truncatingIfNeeded: order.layer == Int.max ? -1 : order.layer) }
   /// The layers of all records, those that take no part included; nil where none has one.
   private(set) var layers: ClosedRange<Int>?
 
@@ -28,7 +28,7 @@ struct FileCursor {
     while place + 1 < count {
       place += 1
       let entry = file.entry(at: place)
-      layer = Int(entry.layer)
+      let layer = Int(entry.layer)
       if layer >= 0, !(layers?.contains(layer) ?? false) { layers = layers?.extended(to: layer) ?? layer...layer }
       let name = numbers[Int(entry.name)]
       byteCount = entry.chunkLength

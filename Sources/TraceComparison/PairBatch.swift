@@ -12,9 +12,9 @@ struct PairBatch {
     var expected: Int
     var actual: Int
     /// Number of their name among both files' names.
-    var name: Int
+    var name: Int32
     /// Their layer; -1 outside the layers.
-    var layer: Int
+    var layer: Int32
   }
 
   /// What comes of a run.
@@ -120,7 +120,7 @@ extension PairBatch.Run {
       }
       appendEqual(equalFrom..<number)
       equalFrom = number + 1
-      if let obstacle = compare(pair, expected, actual, names.limits[pair.name], wantsFlip) {
+      if let obstacle = compare(pair, expected, actual, names.limits[Int(pair.name)], wantsFlip) {
         steps.append(.obstacle(pair: number, obstacle))
       } else {
         steps.append(.compared(pair: number, place: compared.count - 1))

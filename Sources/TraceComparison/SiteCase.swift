@@ -47,6 +47,13 @@ public struct SiteCase: Sendable {
     /// Records that cannot be read.
     public internal(set) var unreadable = 0
 
+    /// Counts a record that was compared.
+    @inline(__always)
+    mutating func count(_ elementCount: Int) {
+      records += 1
+      elements += elementCount
+    }
+
     /// Takes a record that was compared and differs.
     mutating func takeDifference(_ result: RecordComparison, position: Int) {
       differing += 1

@@ -28,9 +28,11 @@ final class CheckReporter {
     }
   }
 
-  /// Reports a comparison or whatever else has a summary.
-  func report(_ summary: CheckSummary) throws(ToolError) {
+  /// Reports a comparison or whatever else has a summary, which is made only where somebody wants it.
+  func report(_ makeSummary: @autoclosure () -> CheckSummary) throws(ToolError) {
     hasReported = true
+    guard reports.junitPath != nil || reports.isForGitHub else { return }
+    let summary = makeSummary()
     if let path = reports.junitPath { try Tool.write(Array(JUnitDocument(summary).text.utf8), to: path) }
     guard reports.isForGitHub else { return }
     // Where standard output is taken, the runner finds its commands on standard error.

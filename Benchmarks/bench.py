@@ -14,7 +14,7 @@ import forward_cases
 import machine
 import trace_cases
 from limits import tabulate_limits
-from measuring import fail, program, touch_memory, usable_processors, work
+from measuring import fail, note, program, usable_processors, work
 from report import Report
 
 FORWARD = [forward_cases.Case("15M", 256, 9, has_goals=True), forward_cases.Case("15M", 16, 9),
@@ -36,6 +36,8 @@ def parse():
     except ValueError:
         parser.error(f"--threads: {options.threads}: expected numbers, e.g. 1,2")
     options.threads = [count for count in wanted if 1 <= count <= len(usable_processors())]
+    if options.threads != wanted:
+        note(f"--threads {options.threads}: there are {len(usable_processors())} processors")
     if options.threads[:1] != [1]:
         parser.error(f"--threads: {wanted}: 1 must be among them, since a build without OpenMP has no other")
     return options
@@ -54,7 +56,6 @@ def main():
     programs = machine.reference_builds()
     if "-O3" not in programs:
         fail("the C program cannot be built; name a compiler with CC")
-    touch_memory()
     found = {count: machine.limits(count) for count in options.threads}
     machine.describe(options.threads, found)
     report = Report()

@@ -20,10 +20,15 @@ typedef float vector __attribute__((vector_size(WIDTH)));
 
 enum {
     CHAINS = 12,            /* independent sums, enough to hide the latency of both instructions, few enough for registers */
-    BYTES = 1 << 28,        /* per thread, far beyond any cache */
     LANES = WIDTH / 4
 };
-static const double duration = 0.5; /* seconds */
+#ifndef BYTES
+#define BYTES (1 << 28) /* per thread, far beyond any cache */
+#endif
+#ifndef DURATION
+#define DURATION 0.5 /* seconds */
+#endif
+static const double duration = DURATION;
 
 struct job {
     pthread_t thread;

@@ -133,18 +133,24 @@ def run(command, threads=None, statuses=(0,), positions=None):
     return Run(seconds, own, printed)
 
 
-def interleaved(commands, repeats):
+def interleaved(commands, repeats, once=()):
     """The runs of every command, a function that returns a Run. All are run in turn, so that a change of the
-    machine's speed meets all alike."""
+    machine's speed meets all alike.
+
+    Each runs twice in a row and the second time counts, but for those in `once`: a virtual machine hands free pages back
+    to its host after some seconds, the next touch is ten times slower, and whoever happened to come next would be blamed.
+    """
     runs = {title: [] for title in commands}
     for _ in range(repeats):
         for title, start in commands.items():
+            if title not in once:
+                start()
             runs[title].append(start())
     return runs
 
 
 def ratios(slower, faster):
-    """How many times faster the second is, of pairs of runs that were neighbours: of whole processes, and of the
+    """How many times faster the second is, of pairs of runs of one repeat: of whole processes, and of the
     passes alone (None where a program does not tell)."""
     pairs = list(zip(slower, faster))
     whole = Spread.of([a.seconds / b.seconds for a, b in pairs])
@@ -171,22 +177,6 @@ def peak_memory(command, threads=None, statuses=(0, 1)):
     if process.returncode not in statuses:
         fail(f"status {process.returncode} from {' '.join(str(word) for word in command)[:200]}")
     return tuple(peak * 1024 / 1e6 if peak else None for peak in peaks.values())
-
-
-def touch_memory():
-    """Touches most of the memory that is free, once, in a process that ends.
-
-    The first touch of a page is ten times slower on a virtual machine, and would be blamed on whoever happens to get an
-    untouched page. Where nobody says how much memory there is, nothing is done.
-    """
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        free = int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):
-        return
-    touch = "import mmap, sys; memory = mmap.mmap(-1, int(sys.argv[1]))\nfor at in range(0, len(memory), 4096): memory[at] = 1"
-    subprocess.run([sys.executable, "-c", touch, str(free * 3 // 4 // 4096 * 4096)], check=True)
 
 
 def write_pages(size):

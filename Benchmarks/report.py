@@ -37,7 +37,7 @@ class Report:
     def start(self):
         print("\nRatio: the time of `against` over that of `what`, so that more is faster; a cost, whose goal is an upper "
               "bound, is the time of `what` over that of `against`. Medians (quartiles; extremes of fewer than four) of "
-              "ratios of neighbouring runs; whole processes, and in the last column the passes alone where all tell "
+              "ratios of runs of one repeat; whole processes, and in the last column the passes alone where all tell "
               "them. numpy and JAX are always the pass alone. Builds without OpenMP have one thread whatever "
               "the other side has.")
         heading("case", "what", "against", "threads", "ratio", "goal", "holds", "passes alone")

@@ -4,8 +4,8 @@ struct EstimateRows: Sendable {
   private(set) var count = 0
   /// Elements of each.
   private(set) var columns = 0
-  private(set) var values = KernelMemory(count: 0)
-  private(set) var errors = KernelMemory(count: 0)
+  private(set) var values = AlignedDoubles(count: 0)
+  private(set) var errors = AlignedDoubles(count: 0)
 
   /// Distance of two vectors: an odd number of cache lines, because caches hold few lines whose addresses differ by a power of two.
   var stride: Int { ((columns + 7) / 8 | 1) * 8 }
@@ -14,8 +14,11 @@ struct EstimateRows: Sendable {
   mutating func reshape(count: Int, columns: Int) {
     (self.count, self.columns) = (count, columns)
     guard count * stride > values.count else { return }
-    values = KernelMemory(count: count * stride)
-    errors = KernelMemory(count: count * stride)
+    // The old memory is given back before the new is taken.
+    values = AlignedDoubles(count: 0)
+    errors = AlignedDoubles(count: 0)
+    values = AlignedDoubles(count: count * stride)
+    errors = AlignedDoubles(count: count * stride)
   }
 
   /// The values of one vector.

@@ -3,7 +3,8 @@ import TraceComparison
 import TraceFormat
 
 /// Explains a trace: replays it with its checkpoint, judges every record, and looks for the causes of what rounding cannot
-/// explain. One pass over the trace; memory does not grow with it but for keys and values that were not recorded.
+/// explain. One pass over the trace; of what grows with the trace it holds one layer's keys and values, and
+/// those that were not recorded.
 package struct Explainer {
   private let replayModel: ReplayModel
   private let tensors: RecordedTensors

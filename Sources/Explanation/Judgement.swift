@@ -27,7 +27,7 @@ package struct Judgement: Sendable {
   /// Compares a record with what it should be. Shapes: as many values and bounds as the record has elements, or no bounds where
   /// values are exact.
   init(
-    _ record: RecordView, values: Span<Double>, errors: Span<Double>, unit: VectorUnit = vector_unit_widest()
+    _ record: RecordView, values: Span<Double>, errors: Span<Double>, unit: VectorUnit = .widest
   ) {
     self.init(count: record.elementCount)
     take(record, from: 0, values: values, errors: errors, unit: unit)
@@ -39,7 +39,7 @@ package struct Judgement: Sendable {
   /// Takes consecutive elements of a record, after those before them.
   mutating func take(
     _ record: RecordView, from start: Int, values: Span<Double>, errors: Span<Double>,
-    unit: VectorUnit = vector_unit_widest()
+    unit: VectorUnit = .widest
   ) {
     var i = 0
     while i < values.count {

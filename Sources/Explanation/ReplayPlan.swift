@@ -48,8 +48,6 @@ struct ReplayPlan {
     var wanted = later
     for step in steps.reversed() where isRecorded(step) || wanted.contains(step) {
       needed.insert(step)
-      // What is recorded everywhere is read from the trace; it is still judged, from its inputs.
-      guard isRecorded(step) || !isComplete(step) else { continue }
       for input in step.site.operation(quantized: quantized).inputs {
         let source = input.source(layer: step.layer, layerCount: layerCount)
         let read = Step(site: source.site, layer: source.layer)

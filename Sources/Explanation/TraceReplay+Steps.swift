@@ -5,7 +5,7 @@ extension TraceReplay {
   /// Replays a step at every position of a block and judges its records, on all processors where there is enough to do.
   ///
   /// - Parameter outputs: memory for the results.
-  func rows(_ step: Step, _ positions: Range<Int>, _ outputs: inout Replay.AttentionSums) -> [Row] {
+  func rows(_ step: Step, _ positions: Range<Int>, _ outputs: inout Replay.BulkSums) -> [Row] {
     let operation = step.site.operation(quantized: model.isQuantized)
     let sources = Sources(step, operation, self)
     let inputs = positions.map { sources.inputs($0, place: $0 - positions.lowerBound, model) }
@@ -40,7 +40,7 @@ extension TraceReplay {
 
   private func products(
     _ step: Step, _ weight: WeightName, _ positions: Range<Int>, _ inputs: [Inputs],
-    _ outputs: inout Replay.AttentionSums
+    _ outputs: inout Replay.BulkSums
   ) -> [Row] {
     let matrix = model.matrix(weight, layer: model.weightLayer(step.layer))
     let places = inputs.indices.filter { inputs[$0].missing == nil }
@@ -116,7 +116,7 @@ extension TraceReplay {
   /// Scores or weighted sums of a block in which everything is known without error; nil where something is not.
   private func attention(
     _ step: Step, _ operation: SiteOperation, _ positions: Range<Int>, _ inputs: [Inputs],
-    _ outputs: inout Replay.AttentionSums
+    _ outputs: inout Replay.BulkSums
   ) -> [Row]? {
     guard let read = inputs.first?.cache, let cache = caches[read], cache.exactCount >= positions.upperBound,
       inputs.allSatisfy({ $0.missing == nil && $0.isExact })

@@ -5,8 +5,8 @@ import TraceFormat
 /// by block of positions, and hands each result to whoever judges it.
 ///
 /// It is a forward pass over estimates. A site that was recorded takes the recorded values; one that was not takes the estimate,
-/// so that its error bound goes on to the next recorded site. Besides mapped files it holds a block's activations, and of
-/// keys and values those that were not recorded.
+/// so that its error bound goes on to the next recorded site. Besides mapped files it holds a block's activations,
+/// one layer's keys and values of all positions, and of the others those that were not recorded.
 struct TraceReplay {
   /// Positions of a block: records are handed over block by block, step by step, position by position.
   static let blockSize = 8
@@ -36,7 +36,7 @@ struct TraceReplay {
   /// The rows of the cache that the step which is being replayed reads.
   private(set) var readRows: [Estimate] = []
   /// Memory for the results of a step.
-  private var outputs = Replay.AttentionSums()
+  private var outputs = Replay.BulkSums()
 
   /// What the replay of one record gives.
   enum Outcome: Sendable {
@@ -157,7 +157,7 @@ struct TraceReplay {
 
   private mutating func perform(_ step: Step, _ positions: Range<Int>) -> StepResults {
     readRows = cacheRead(by: step)?.known(before: positions.upperBound, model.tensors) ?? []
-    var outputs = Replay.AttentionSums()
+    var outputs = Replay.BulkSums()
     swap(&outputs, &self.outputs)
     let rows = rows(step, positions, &outputs)
     self.outputs = outputs

@@ -39,7 +39,7 @@ public struct Comparison: Sendable {
   /// Compares two trace files record by record: the same verdict as for any other sources, on all processors.
   ///
   /// What both files hold in the same bytes is read once and checked once. The memory used grows by 4 bytes per record
-  /// of each file, for their order.
+  /// of each file, for their order (32 where an index is missing), and by the tokens.
   ///
   /// - Parameters:
   ///   - expected: the reference's trace.

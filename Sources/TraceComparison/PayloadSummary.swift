@@ -25,7 +25,7 @@ public struct PayloadSummary: Equatable, Sendable {
   public init(_ record: RecordView) {
     let payload = record.payload
     switch record.elementType {
-    case .float32: self.init(float32: payload, unit: .widestAvailable)
+    case .float32: self.init(float32: payload, unit: .widest)
     case .float64: self.init(payload, as: Double.self)
     case .float16: self.init(payload, as: HalfElement.self)
     case .bfloat16: self.init(payload, as: BrainElement.self)

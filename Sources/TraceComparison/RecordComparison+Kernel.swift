@@ -1,11 +1,6 @@
 import TraceFormat
 import VectorKernels
 
-extension VectorUnit {
-  /// The widest vector unit of this processor.
-  static let widestAvailable = vector_unit_widest()
-}
-
 extension PayloadSummary {
   /// The summary of float32 elements, by a kernel that gives the plain loop's bits.
   init(float32 payload: RawSpan, unit: VectorUnit) {

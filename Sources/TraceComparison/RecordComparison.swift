@@ -67,7 +67,7 @@ public struct RecordComparison: Equatable, Sendable {
         return
       }
       switch expected.elementType {
-      case .float32: compareFloat32(expected.payload, actual.payload, unit: .widestAvailable)
+      case .float32: compareFloat32(expected.payload, actual.payload, unit: .widest)
       case .float64: compare(expected, actual, SamePair<Double>())
       case .float16: compare(expected, actual, SamePair<HalfElement>())
       case .bfloat16: compare(expected, actual, SamePair<BrainElement>())

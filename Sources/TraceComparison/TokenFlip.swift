@@ -25,7 +25,7 @@ public struct TokenFlip: Equatable, Sendable {
   /// As llama2.c chooses: the first maximum, where nothing exceeds NaN and NaN exceeds nothing.
   private static func firstMaximum(_ record: RecordView) -> Int? {
     guard record.elementCount > 0 else { return nil }
-    if record.elementType == .float32 { return firstMaximum(float32: record.payload, unit: .widestAvailable) }
+    if record.elementType == .float32 { return firstMaximum(float32: record.payload, unit: .widest) }
     return plainFirstMaximum(record)
   }
 

@@ -18,7 +18,7 @@ struct Options {
   var filter = RecordFilter()
   var precision = RunPlan.Precision.float32
   var threads = Options.processorCount
-  var vectors = vector_unit_widest()
+  var vectors = VectorUnit.widest
   var hasNoTrace = false
   var printsTokens = false
   var listsSites = false

@@ -11,7 +11,6 @@ package import VectorKernels
 public struct Checksum: Sendable {
   private static let gamma: UInt64 = 0x9E37_79B9_7F4A_7C15
   private static let multiplier: UInt64 = 0x0000_0000_9FB2_1C65
-  private static let widest = vector_unit_widest()
 
   private let unit: VectorUnit
   private var sum: UInt64 = 0
@@ -19,7 +18,7 @@ public struct Checksum: Sendable {
   private var byteCount: UInt64 = 0
 
   /// The checksum of nothing yet.
-  public init() { self.init(unit: Self.widest) }
+  public init() { self.init(unit: .widest) }
 
   /// The checksum of nothing yet, computed by one of the vector units that this processor has; all give the same.
   package init(unit: VectorUnit) { self.unit = unit }
@@ -45,7 +44,7 @@ public struct Checksum: Sendable {
         let start = pieces.lowerBound * pieceLength
         let piece = buffer[start..<min(buffer.count, pieces.upperBound * pieceLength)]
         let part = checksum_sum(
-          widest, UnsafeRawBufferPointer(rebasing: piece).baseAddress, piece.count, UInt64(start / 8))
+          .widest, UnsafeRawBufferPointer(rebasing: piece).baseAddress, piece.count, UInt64(start / 8))
         sum.wrappingAdd(part, ordering: .relaxed)
       }
     }

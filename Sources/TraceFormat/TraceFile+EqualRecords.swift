@@ -58,13 +58,10 @@ private func compareBytes(_ first: RawSpan, _ second: RawSpan, _ format: Compari
   precondition(first.byteCount == second.byteCount && first.byteCount % ChunkLayout.alignment == 0)
   return first.withUnsafeBytes { left in
     second.withUnsafeBytes { right in
-      comparison_of_bytes(left.baseAddress, right.baseAddress, left.count, format, vectorUnit)
+      comparison_of_bytes(left.baseAddress, right.baseAddress, left.count, format, .widest)
     }
   }
 }
-
-/// The widest vector unit of this processor.
-private let vectorUnit = vector_unit_widest()
 
 extension ComparisonFormat {
   /// How the bytes of a format are looked at.

@@ -1,6 +1,6 @@
 /// A trace file, mapped: records are found through the index and used in place.
 ///
-/// Besides mapped pages it holds 4 bytes per record. Where the index is missing or damaged, everything that is complete
+/// Besides mapped pages it holds the tokens and 4 bytes per record. Where the index is missing or damaged, everything that is complete
 /// can still be read, for 32 bytes per record; `problems` says what is not.
 public struct TraceFile: ~Copyable, TensorSource, Sendable {
   /// What is known of the run.

@@ -61,8 +61,12 @@ class MeasuringTests(TestCase):
 
     def test_runs_are_in_turn(self):
         order = []
-        measuring.interleaved({name: lambda name=name: order.append(name) for name in "ab"}, 3)
-        self.assertEqual("".join(order), "ababab")
+        measuring.interleaved({name: lambda name=name: order.append(name) or len(order) for name in "ab"}, 2, once={"b"})
+        self.assertEqual("".join(order), "aabaab")
+
+    def test_the_second_run_counts(self):
+        count = iter(range(9))
+        self.assertEqual(measuring.interleaved({"a": lambda: next(count)}, 2), {"a": [1, 3]})
 
     def test_a_run_tells_its_own_time_and_a_shorter_one_is_refused(self):
         script = self.script("echo text; echo 'tracedump: 10 records; 8 positions at 16.0 tokens/s' >&2")
@@ -83,12 +87,12 @@ class MeasuringTests(TestCase):
             measuring.peak_memory([self.script("exit 3")])
 
     def test_threads_are_bound(self):
-        script = self.script("echo $OMP_NUM_THREADS $OPENBLAS_NUM_THREADS; nproc")
+        script = self.script("echo $OMP_NUM_THREADS $OPENBLAS_NUM_THREADS")
         before = (dict(os.environ), measuring.usable_processors())
-        self.assertEqual(measuring.run([script], threads=1).output.split()[:2], ["1", "1"])
+        self.assertEqual(measuring.run([script], threads=1).output.split(), ["1", "1"])
         if hasattr(os, "sched_setaffinity"):
-            with measuring.on_processors(1):
-                self.assertEqual(len(measuring.usable_processors()), 1)
+            count = [sys.executable, "-c", "import os; print(len(os.sched_getaffinity(0)))"]
+            self.assertEqual(measuring.run(count, threads=1).output.strip(), "1")
         self.assertEqual((dict(os.environ), measuring.usable_processors()), before)
 
     def test_records_are_equal_after_the_header_alone(self):
@@ -106,6 +110,22 @@ class MeasuringTests(TestCase):
         # multi-head and grouped: q, k, v, o, w1, w2, w3 and the classifier, counted by hand
         self.assertEqual(limits.products(measuring.Shape(4, 6, 2, 2, 1, -10, 8)), 2 * (16 + 8 + 8 + 16 + 24 * 3) + 40)
         self.assertEqual(limits.attention(measuring.Shape(4, 6, 2, 2, 1, -10, 8), 3), 2 * 2 * 4 * 2)
+
+    def test_limits_are_tabulated_for_every_number_of_threads(self):
+        case = forward_cases.Case("tiny", 12, 1)
+        shape = measuring.Shape(4, 6, 2, 2, 1, -10, 8)
+        with mock.patch.object(measuring.Shape, "of", lambda _: shape):
+            limits.tabulate_limits([case], {1: machine.Limits(25.6e-9, 2e-9, 1e-9), 2: None})
+        rows = [line for line in self.output.getvalue().splitlines() if line.startswith("| tiny")]
+        # 280 weights of 4 bytes, and 280 + 104 multiply-adds per token
+        self.assertEqual(rows, ["| tiny, 12 positions | 1 | 0.00112 | 0.000384 | 0.0229 | 0.00521 | 0.00260 |"])
+
+    def test_the_machine_is_measured(self):
+        program = self.folder / "machine"
+        sources = [ROOT / "Benchmarks" / "machine.c"]
+        self.assertIsNone(machine.build(program, sources, ["-O1", "-DDURATION=0.01", "-DBYTES=65536", "-pthread"]))
+        printed = subprocess.run([program, "1"], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+        self.assertEqual([float(word) > 0 for word in printed.split()], [True, True])
 
 
 class ReportTests(TestCase):
@@ -158,7 +178,7 @@ class CaseTests(TestCase):
                 forward_cases.measure(self.case, {"-O3": faulty}, [1], Report())
 
     def test_another_pass_in_numpy_ends_the_run(self):
-        with mock.patch.object(Worker, "ask", lambda worker, line: "0.5" if line == "run" else "x.embed, layer None"):
+        with mock.patch.object(Worker, "ask", lambda worker, line: "x.embed, layer None" if line.startswith("check") else "0.5"):
             with self.assertRaisesRegex(SystemExit, "numpy with --threads 1 does not compute the same: x.embed"):
                 forward_cases.measure(self.case, {"-O3": BIN / "llama2-reference"}, [1], Report())
 
@@ -167,6 +187,12 @@ class CaseTests(TestCase):
         for path in trace_cases.paths():
             path.write_bytes(trace.read_bytes())
         with self.assertRaisesRegex(SystemExit, "the unequal traces are identical"):
+            trace_cases.verdicts("case", Report())
+        # One record that differs is no pair to time unequal records by.
+        other = honest_numpy.tracefile.read_trace(trace)
+        other.records["logits", None, 11] = other.records["logits", None, 11] * arrays.np.float32(1 + 2 ** -20)
+        honest_numpy.tracefile.write_trace(trace_cases.paths()[2], other.header, other.tokens, other.records)
+        with self.assertRaisesRegex(SystemExit, "only 1 of 648 records of the unequal traces differ"):
             trace_cases.verdicts("case", Report())
         measuring.run([BIN / "tracedump", model, "--tokens", "1,2,3", "-o", trace_cases.paths()[1]])
         with self.assertRaisesRegex(SystemExit, "the equal traces are (diverged|incomparable)"):
@@ -199,6 +225,25 @@ class CaseTests(TestCase):
                 rows["hb2.w3", 1] = rows["hb2.w3", 1] * arrays.np.float32("nan")
                 self.assertIn("hb2.w3", arrays.difference(rows, trace))
                 self.assertIn("beyond", arrays.difference(make(model, tokens[:11] + [7])(), trace))
+
+    def test_a_deep_model_has_a_wider_tolerance_and_no_wider(self):
+        records = {("x.ffn_residual", layer, 0): arrays.np.ones(4, arrays.np.float32) for layer in range(7)}
+        rows = {(site, layer): values[None].copy() for (site, layer, _), values in records.items()}
+        trace = mock.Mock(records=records)
+        with mock.patch.object(honest_numpy.tracefile, "read_trace", lambda _: trace):
+            for error, answer in ((9e-4, "equal 7"), (1.1e-3, "x.ffn_residual, layer 3, position 0 is beyond tolerance")):
+                rows["x.ffn_residual", 3][0, 2] = 1 + error
+                self.assertEqual(arrays.difference(rows, "trace"), answer)
+            del records["x.ffn_residual", 6, 0]
+            rows["x.ffn_residual", 3][0, 2] = 1 + 9e-4
+            self.assertIn("beyond", arrays.difference(rows, "trace"))
+
+    def test_memory_is_asked_for_before_the_check_that_reads_the_trace(self):
+        asked = []
+        ask = lambda worker, line: asked.append(line.split()[0]) or ("equal 1" if line.startswith("check") else "0.5")
+        with mock.patch.object(Worker, "ask", ask):
+            forward_cases.measure(self.case, {"-O3": BIN / "llama2-reference"}, [1], Report())
+        self.assertLess(asked.index("memory"), asked.index("check"))
 
     def test_a_worker_answers(self):
         model, tokens, trace = self.known()

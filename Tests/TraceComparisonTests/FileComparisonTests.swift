@@ -115,6 +115,38 @@ import TraceFormat
     #expect(verdict.held == plain.held && verdict.exitStatus == plain.exitStatus, "seed \(seed)")
   }
 
+  /// A record longer than a piece is looked at to its end: its bytes, its checksum, and whether its elements are finite.
+  @Test(arguments: [2032, 2047, 2048, 2049, 2064, 10000], [0.0, 0.3, 0.6, 0.999])
+  func everyPieceOfALongRecordCounts(count: Int, part: Double) throws {
+    let folder = try TemporaryFolder()
+    let key = RecordKey(.logits, layer: nil, position: 0)
+    let place = Int(part * Double(count))
+    func bytes(_ name: String, _ change: (inout [Float]) -> Void = { _ in }) throws -> [UInt8] {
+      var values = (0..<count).map { Float($0) * 0.37 - 9 }
+      change(&values)
+      var trace = SyntheticTrace(seed: 1, layers: 1, positions: 1)
+      trace.records = [key: SyntheticTrace.Record(values)]
+      try trace.write(to: folder.path(name))
+      return try folder.read(name)
+    }
+    let plain = try bytes("plain.trace")
+    let nan = try bytes("nan.trace") { $0[place] = .nan }
+    let equal = Comparison().compare(try Self.open(plain), try Self.open(plain))
+    #expect(equal.outcome == .identical && equal.notes.isEmpty && equal.comparedElements == count)
+    let both = Comparison().compare(try Self.open(nan), try Self.open(nan))
+    #expect(both.outcome == .identical && both.notes.contains { $0.contains("NaN or infinity in 1 record") })
+    let one = Comparison().compare(try Self.open(plain), try Self.open(nan))
+    #expect(one.outcome == .diverged && one.firstDivergence?.comparison.worst?.index == place)
+    // One flipped bit of the payload in both, under the checksum that was right before.
+    let element = withUnsafeBytes(of: Float(place) * 0.37 - 9) { Array($0) }
+    let start = try #require(plain.firstRange(of: Array("TENS".utf8))).lowerBound
+    let at = try #require(plain[start...].firstRange(of: element)).lowerBound
+    var damaged = plain
+    damaged[at] ^= 1
+    let verdict = Comparison().compare(try Self.open(damaged), try Self.open(damaged))
+    #expect(verdict.outcome == .incomparable && verdict.problems.entries.first?.message.contains("damaged") == true)
+  }
+
   /// Equal files whose records are damaged alike are not identical: equal bytes do not make a checksum right.
   @Test func equalDamageIsDamage() throws {
     var generator = SplitMix(seed: 1)

@@ -8,7 +8,7 @@ extension Replay {
 
     /// Number of vectors.
     let count: Int
-    private let memory: KernelMemory
+    private let memory: AlignedDoubles
     private let columns: Int
     private var groupSize = 0
     private var gamma = 0.0
@@ -22,7 +22,7 @@ extension Replay {
 
     private init(uncleared count: Int, _ columns: Int) {
       (self.count, self.columns) = (count, columns)
-      memory = KernelMemory(count: (2 * columns + 1) * Self.lanes)
+      memory = AlignedDoubles(count: (2 * columns + 1) * Self.lanes)
     }
 
     /// Vectors of a product with a bound.

@@ -5,15 +5,15 @@ struct Panel {
   static let rows = Int(BOUNDED_PRODUCTS_ROWS)
 
   private let columns: Int
-  private let weights: KernelMemory
-  private let magnitudes: KernelMemory
+  private let weights: AlignedDoubles
+  private let magnitudes: AlignedDoubles
   private var buffer: [Double] = []
 
   /// A panel of zeros.
   init(columns: Int) {
     self.columns = columns
-    weights = KernelMemory(count: columns * Self.rows)
-    magnitudes = KernelMemory(count: columns * Self.rows)
+    weights = AlignedDoubles(count: columns * Self.rows)
+    magnitudes = AlignedDoubles(count: columns * Self.rows)
     weights.clear()
     magnitudes.clear()
   }

@@ -1,3 +1,4 @@
+import TraceFormat
 import VectorKernels
 
 extension Replay {
@@ -13,7 +14,7 @@ extension Replay {
   ///   - parts: into how many parts the rows are split; tests take several.
   static func products(
     _ packs: [PackedVectors], _ weights: WeightSource, rows: Range<Int>? = nil, into outputs: inout EstimateRows,
-    unit: VectorUnit = vector_unit_widest(), parts: Int? = nil
+    unit: VectorUnit = .widest, parts: Int? = nil
   ) {
     let rows = rows ?? 0..<weights.rows
     let count = packs.reduce(0) { $0 + $1.count }

@@ -1,4 +1,5 @@
 import Model
+import TraceFormat
 import VectorKernels
 
 extension Replay {
@@ -12,7 +13,7 @@ extension Replay {
     let keyHead: (Int) -> Int
     /// Rows of the cache, from position 0 to the block's last.
     let rows: [Estimate]
-    var unit = vector_unit_widest()
+    var unit = VectorUnit.widest
 
     /// Where a query head's key and value head begins in a row.
     func start(_ head: Int) -> Int { keyHead(head) * headSize }
@@ -20,17 +21,18 @@ extension Replay {
     var width: Int { (rows.count + Panel.rows - 1) / Panel.rows * Panel.rows }
   }
 
-  /// The sums that a block's results are made of: a row per position.
-  struct AttentionSums {
-    /// Sums of products, and of their magnitudes.
+  /// What the bulk kernels leave of a block of positions, products and attention alike: a row per position.
+  struct BulkSums {
+    /// Sums of products as values; as errors those of their magnitudes or, of matrix products, the bounds made from them.
     var products = EstimateRows()
-    /// Sums of the magnitudes of keys, in row 0 per head and key; or of values, per head, position and element.
+    /// For attention, as values alone: sums of the magnitudes of keys, in row 0 per head and key; or of values, per head,
+    /// position and element.
     var sizes = EstimateRows()
   }
 
   /// Sums of q k and of abs(q) abs(k) for every head, query and key up to the query's position, as `scores` takes them, bit for
   /// bit. Result: a row per query, [head][width]; what lies beyond a query's position means nothing. Threads take heads.
-  static func scoreSums(_ queries: [Estimate], _ block: AttentionBlock, into sums: inout AttentionSums) {
+  static func scoreSums(_ queries: [Estimate], _ block: AttentionBlock, into sums: inout BulkSums) {
     let (size, width, lanes) = (block.headSize, block.width, PackedVectors.lanes)
     sums.products.reshape(count: queries.count, columns: block.headCount * width)
     sums.sizes.reshape(count: 1, columns: block.headCount * width)
@@ -69,7 +71,7 @@ extension Replay {
   /// where the cache is finite. Result: a row per position, [head][head size]. Threads take heads.
   ///
   /// Behind a position its weights count as zeros: adding 0 v changes no bit of a sum, if v is finite.
-  static func valueSums(_ weights: [Estimate], _ block: AttentionBlock, into sums: inout AttentionSums) {
+  static func valueSums(_ weights: [Estimate], _ block: AttentionBlock, into sums: inout BulkSums) {
     let (size, lanes) = (block.headSize, PackedVectors.lanes)
     sums.products.reshape(count: weights.count, columns: block.headCount * size)
     sums.sizes.reshape(count: weights.count, columns: block.headCount * size)
@@ -86,7 +88,7 @@ extension Replay {
         return pack
       }
       let panel = Panel(columns: block.rows.count)
-      let totals = KernelMemory(count: Panel.rows)
+      let totals = AlignedDoubles(count: Panel.rows)
       for i in stride(from: 0, to: size, by: Panel.rows) {
         let count = min(Panel.rows, size - i)
         let (start, place) = (block.start(head) + i, head * size + i)
@@ -109,7 +111,7 @@ extension Replay {
 
   /// The scores of one query, as `scores` gives them for every head, from its row of sums.
   static func scores(
-    _ query: Estimate, position: Int, _ block: AttentionBlock, _ sums: AttentionSums, divisor: Double
+    _ query: Estimate, position: Int, _ block: AttentionBlock, _ sums: BulkSums, divisor: Double
   ) -> Estimate {
     let (size, length) = (block.headSize, position + 1)
     let (values, products) = (
@@ -134,7 +136,7 @@ extension Replay {
   ///
   /// - Returns: nil where a sum is not finite, because a value behind the position may be what is not.
   static func weightedSum(
-    _ weights: Estimate, position: Int, _ block: AttentionBlock, _ sums: AttentionSums
+    _ weights: Estimate, position: Int, _ block: AttentionBlock, _ sums: BulkSums
   ) -> Estimate? {
     let (size, length, row) = (block.headSize, position + 1, position - block.first)
     let (values, products, sizes) = (sums.products.values(row), sums.products.errors(row), sums.sizes.values(row))

@@ -1,6 +1,7 @@
 import Dispatch
 import PlatformLibc
 import Synchronization
+import TraceFormat
 package import VectorKernels
 
 /// Threads that wait for work and share it: the calling thread and `threads - 1` others.
@@ -16,7 +17,7 @@ package final class ThreadTeam: Sendable {
   private let crew: Crew?
 
   /// A team; its other threads end with it.
-  package init(threads: Int, unit: VectorUnit = vector_unit_widest()) {
+  package init(threads: Int, unit: VectorUnit = .widest) {
     precondition(vector_unit_is_available(unit))
     self.threads = max(1, threads)
     self.unit = unit

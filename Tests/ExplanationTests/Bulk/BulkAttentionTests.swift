@@ -33,7 +33,7 @@ import VectorKernels
       let divisor = Double(shape.headSize).squareRoot()
       for unit in availableUnits {
         let block = block(shape, rows, unit)
-        var sums = Replay.AttentionSums()
+        var sums = Replay.BulkSums()
         Replay.scoreSums(queries, block, into: &sums)
         for row in 0..<shape.count {
           let position = shape.first + row
@@ -64,7 +64,7 @@ import VectorKernels
         if lastIsInfinite { rows[rows.count - 1].values[0] = .infinity }
         for unit in availableUnits {
           let block = block(shape, rows, unit)
-          var sums = Replay.AttentionSums()
+          var sums = Replay.BulkSums()
           Replay.valueSums(weights, block, into: &sums)
           for row in 0..<shape.count {
             let position = shape.first + row

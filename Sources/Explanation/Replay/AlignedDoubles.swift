@@ -3,7 +3,7 @@
 ///
 /// Kernel: threads write to elements of their own, which the language cannot check. Spans of it are bounds-checked.
 @safe
-final class KernelMemory: @unchecked Sendable {
+final class AlignedDoubles: @unchecked Sendable {
   /// The first element.
   let start: UnsafeMutablePointer<Double>
   /// Number of elements.

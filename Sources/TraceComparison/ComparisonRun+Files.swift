@@ -12,8 +12,9 @@ extension ComparisonRun {
     names.formUnion(paired.names)
     cases.take(names: paired.names)
     let filter = comparison.filter
-    var first = FileCursor(paired.ofExpected)
-    var second = FileCursor(paired.ofActual)
+    let takesAll = filter.isEverything && end == Int.max
+    var first = FileCursor(paired.ofExpected, takesAll: takesAll)
+    var second = FileCursor(paired.ofActual, takesAll: takesAll)
     first.advance(expected, before: end, paired, filter, &cases)
     second.advance(actual, before: end, paired, filter, &cases)
     while !first.isAtEnd || !second.isAtEnd {
@@ -23,7 +24,7 @@ extension ComparisonRun {
         batch.append(
           PairBatch.Pair(
             expected: first.place, actual: second.place, name: Int32(truncatingIfNeeded: first.order.name),
-            layer: first.layer),
+            place: cases.place(name: first.order.name, layer: first.layer)),
           byteCount: first.byteCount)
         if batch.isFull { take(&batch, expected, actual, paired, eachDivergence) }
       } else if takesFirst {
@@ -52,8 +53,8 @@ extension ComparisonRun {
           takeEqual(batch.pairs[range], run.elementCounts[elementCounts], expected)
         case .compared(let number, let place):
           let pair = batch.pairs[number]
-          let own = cases.number(name: Int(pair.name), layer: Int(pair.layer))
           let key = expected.key(at: pair.expected)
+          let own = cases.number(name: Int(pair.name), layer: key.layer ?? -1)
           take(run.compared[place], key, case: own, expected, actual, eachDivergence)
         case .obstacle(let pair, let obstacle):
           take(obstacle, expected.key(at: batch.pairs[pair].expected))
@@ -68,9 +69,13 @@ extension ComparisonRun {
     _ pairs: ArraySlice<PairBatch.Pair>, _ elementCounts: ArraySlice<Int>, _ expected: borrowing TraceFile
   ) {
     verdict.comparedRecords += pairs.count
-    for (pair, elementCount) in zip(pairs, elementCounts) {
-      verdict.comparedElements += elementCount
-      cases.takeEqual(cases.number(name: Int(pair.name), layer: Int(pair.layer)), elementCount: elementCount)
+    let (elements, areAll) = cases.takeEqual(pairs, elementCounts)
+    verdict.comparedElements += elements
+    if !areAll {
+      for (pair, elementCount) in zip(pairs, elementCounts) where pair.place < 0 {
+        let layer = expected.key(at: pair.expected).layer ?? -1
+        cases.takeEqual(cases.number(name: Int(pair.name), layer: layer), elementCount: elementCount)
+      }
     }
     if let last = pairs.last { lastPosition = max(lastPosition, Int(expected.entry(at: last.expected).position)) }
     guard verdict.travel.start != nil else { return }

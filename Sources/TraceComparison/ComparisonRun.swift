@@ -85,7 +85,7 @@ struct ComparisonRun {
         names.insert(key.name)
         verdict.held[side, default: HeldRange()].add(key)
         guard key.position < end, comparison.filter.wants(key) else {
-          cases.takeLeftOut(cases.number(of: key))
+          cases.takeLeftOut(key)
           continue
         }
         if source.tokens[key.position] == nil { takeMissingToken(source, side, position: key.position) }
@@ -135,7 +135,7 @@ struct ComparisonRun {
   ) -> Verdict {
     takeProblems(of: expected, .expected)
     takeProblems(of: actual, .actual)
-    verdict.cases = cases.sorted
+    verdict.cases = cases.finish()
     func isUnused(_ pattern: NamePattern) -> Bool { !names.contains { pattern.matches($0.text) } }
     if verdict.headers.conflicts.isEmpty {
       verdict.unusedPatterns = (comparison.filter.names ?? []).filter(isUnused)

@@ -4,6 +4,8 @@ import TraceFormat
 struct FileCursor {
   /// By number of a name in the file: its number among both files' names.
   private let numbers: [Int]
+  /// Whether every record takes part, so that none is looked at twice.
+  private let takesAll: Bool
   private(set) var place = -1
   /// Bytes of the record's chunk.
   private(set) var byteCount = 0
@@ -11,11 +13,17 @@ struct FileCursor {
   private(set) var order = (position: 0, layer: 0, name: 0)
   private(set) var isAtEnd = false
   /// The record's layer; -1 outside the layers.
-  var layer: Int32 { Int32(truncatingIfNeeded: order.layer == Int.max ? -1 : order.layer) }
+  var layer: Int { order.layer == Int.max ? -1 : order.layer }
   /// The layers of all records, those that take no part included; nil where none has one.
   private(set) var layers: ClosedRange<Int>?
 
-  init(_ numbers: [Int]) { self.numbers = numbers }
+  /// A cursor before the first record.
+  ///
+  /// - Parameter takesAll: whether all records were asked for and none lies behind the last position.
+  init(_ numbers: [Int], takesAll: Bool) {
+    self.numbers = numbers
+    self.takesAll = takesAll
+  }
 
   /// Goes on to the next record that was asked for and lies before a position.
   ///
@@ -33,12 +41,13 @@ struct FileCursor {
       let name = numbers[Int(entry.name)]
       byteCount = entry.chunkLength
       order = (Int(entry.position), file.layerRank(entry), name)
+      if takesAll { return }
       if order.position < end, names.areWanted[name], filter.wants(layer: layer < 0 ? nil : layer),
         filter.positions?.contains(order.position) ?? true
       {
         return
       }
-      cases.takeLeftOut(cases.number(name: name, layer: layer))
+      cases.takeLeftOut(name: name, layer: layer)
     }
     isAtEnd = true
   }

@@ -13,8 +13,8 @@ struct PairBatch {
     var actual: Int
     /// Number of their name among both files' names.
     var name: Int32
-    /// Their layer; -1 outside the layers.
-    var layer: Int32
+    /// Where they are counted if their bytes are equal; -1 where that is looked up.
+    var place: Int32
   }
 
   /// What comes of a run.

@@ -1,10 +1,13 @@
-package import TraceFormat
+import PlatformLibc
 import TraceComparison
+package import TraceFormat
 
 /// A drift history for people: a line per tensor, drawn over the commits, and what moved.
 package struct DriftReport {
   private static let columnLimit = 60
   private static let listingLimit = 20
+  /// How many moves of a commit are listed that is not the latest.
+  private static let earlierLimit = 3
 
   private let history: DriftHistory
   private let path: String
@@ -69,8 +72,8 @@ package struct DriftReport {
       lines.append(
         "  "
           + Self.row(
-            visibleText(name.utf8), Self.filled(drawn, to: width), Self.number(last?.error), Self.number(last?.ratio),
-            Self.number(last?.boundRatio), Self.number(largest)))
+            visibleText(name.utf8), Self.filled(drawn, to: width), Self.number(last?.error), Self.ratio(last?.ratio),
+            Self.ratio(last?.boundRatio), Self.number(largest)))
     }
     let rest = names.count - Self.listingLimit * 2
     if rest > 0 { lines.append("  ... \(rest) more; --only names what to show") }
@@ -88,22 +91,36 @@ package struct DriftReport {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// Every commit that moved something: of the latest all moves, of the others the first ones.
   private func moves(_ entries: [DriftEntry]) -> [String] {
     let moves = DriftMove.all(entries) { filter.wants(name: $0) }
-    guard !moves.isEmpty else { return ["", "Nothing moved."] }
+    guard let latest = moves.first?.commit else { return ["", "Nothing moved."] }
     var lines = ["", "What moved, the latest commit first: \(TraceComparison.count(moves.count, "change"))"]
-    var commit: String?
-    for move in moves.prefix(Self.listingLimit) {
-      if move.commit != commit {
-        commit = move.commit
-        lines.append("  \(Self.short(move.commit)), after \(Self.short(move.previous))")
-      }
-      lines.append("    " + Self.line(move))
+    var commits: [String] = []
+    var byCommit: [String: [DriftMove]] = [:]
+    for move in moves {
+      if byCommit[move.commit] == nil { commits.append(move.commit) }
+      byCommit[move.commit, default: []].append(move)
     }
-    if moves.count > Self.listingLimit {
-      lines.append("  ... \(moves.count - Self.listingLimit) more; --only names what to show")
+    for commit in commits.prefix(Self.listingLimit) {
+      lines += Self.lines(byCommit[commit] ?? [], limit: commit == latest ? Self.listingLimit : Self.earlierLimit)
     }
+    let rest = commits.count - Self.listingLimit
+    if rest > 0 { lines.append("  ... \(TraceComparison.count(rest, "commit")) more; --json lists 100 changes") }
     return lines
+  }
+
+  /// The moves of one commit under its name, with the one that changed by the greatest factor.
+  private static func lines(_ moves: [DriftMove], limit: Int) -> [String] {
+    guard let first = moves.first else { return [] }
+    var heading = "  \(short(first.commit)), after \(short(first.previous)): "
+    heading += TraceComparison.count(moves.count, "tensor")
+    let farthest = moves.max { abs(log($0.factor ?? 1)) < abs(log($1.factor ?? 1)) }
+    if moves.count > 1, let farthest, let factor = farthest.factor {
+      heading += ", most \(visibleText(farthest.name.utf8)), \(NumberText.rounded(factor, digits: 3)) times"
+    }
+    let rest = moves.count - limit
+    return [heading] + moves.prefix(limit).map { "    " + line($0) } + (rest > 0 ? ["    ... \(rest) more"] : [])
   }
 
   private static func line(_ move: DriftMove) -> String {
@@ -123,6 +140,8 @@ package struct DriftReport {
     }
     return filled(name, to: 18) + drawn + right.joined()
   }
+
+  private static func ratio(_ value: Double?) -> String { value.map { NumberText.rounded($0, digits: 3) } ?? "-" }
 
   private static func number(_ value: Double?) -> String {
     guard let value else { return "-" }

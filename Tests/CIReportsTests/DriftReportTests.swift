@@ -63,10 +63,10 @@ import TraceFormat
           logits            .█                -          -          -     0.0001
 
         What moved, the latest commit first: 3 changes
-          v3, after v2
+          v3, after v2: 2 tensors
             q.rope            1e-06 -> non-finite, layer 3, position 1
             logits            0.0001 -> not compared
-          v2, after 0123456789
+          v2, after 0123456789: 1 tensor
             logits            identical -> 0.0001, position 7
 
         """)
@@ -78,12 +78,26 @@ import TraceFormat
       try history.append(entry("c\(number)", [drift("q.rope", Double(number + 1))]), replacing: false)
     }
     let text = DriftReport(history, path: "h").text
-    #expect(
-      text.contains("  the last 60 of 150 commits\n") && text.contains("  ... 129 more; --only names what to show\n"))
-    #expect(text.contains("c149, after c148\n") && !text.contains("c129, after c128\n"))
+    #expect(text.contains("  the last 60 of 150 commits\n"))
+    #expect(text.contains("  ... 129 commits more; --json lists 100 changes\n"))
+    #expect(text.contains("c149, after c148: 1 tensor\n") && !text.contains("c129, after c128"))
     let document = DriftDocument(history, path: "h").text
     #expect(document.contains("\"commit_count\":150") && document.contains("\"move_count\":149"))
     #expect(!document.contains("\"commit\":\"c49\"") && document.contains("\"commit\":\"c50\""))
+  }
+
+  /// Of the latest commit more is listed than of those before it.
+  @Test func theLatestCommitComesWhole() throws {
+    let names = (0..<30).map { "t\(10 + $0)" }
+    let history = try Self.history(
+      entry("a1", names.map { drift($0, 1) }), entry("b2", names.map { drift($0, 2) }),
+      entry("c3", names.map { drift($0, $0 == "t15" ? 0.5 : 3) }))
+    let lines = DriftReport(history, path: "h").text.split(separator: "\n").map(String.init)
+    let latest = try #require(lines.firstIndex(of: "  c3, after b2: 30 tensors, most t15, 0.25 times"))
+    #expect(lines[latest + 1].hasPrefix("    t10 ") && lines[latest + 20].hasPrefix("    t29 "))
+    #expect(lines[latest + 21] == "    ... 10 more")
+    #expect(lines[latest + 22] == "  b2, after a1: 30 tensors, most t10, 2 times")
+    #expect(lines[latest + 25].hasPrefix("    t12 ") && lines[latest + 26] == "    ... 27 more")
   }
 
   @Test func onlyWhatIsWanted() throws {

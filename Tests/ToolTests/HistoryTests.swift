@@ -32,7 +32,7 @@ import TraceFormat
     #expect(shown.status == 0 && shown.errors.isEmpty)
     #expect(shown.output.hasPrefix("h.jsonl: 3 commits, a1 to c3; the last: within_tolerance\n"))
     #expect(shown.output.contains("\n  q.rope            .█▁"))
-    #expect(shown.output.contains("What moved, the latest commit first: 2 changes\n  c3, after b2\n"))
+    #expect(shown.output.contains("What moved, the latest commit first: 2 changes\n  c3, after b2: 1 tensor\n"))
 
     let json = try fixture.run("history", "show", "h.jsonl", "--json", "-")
     let object = try JSONSerialization.jsonObject(with: Data(json.standardOutput)) as? [String: Any]

@@ -83,6 +83,29 @@ import TraceFormat
     #expect(cases.map(\.layer) == [0, 0, 4095, 4095, 4096, 4096, Int(Int32.max), Int(Int32.max), nil, nil])
   }
 
+  /// Files count records of equal bytes by place, as far as layers are few.
+  @Test func farLayersOfFiles() throws {
+    var trace = SyntheticTrace(emptyFrom: "deep 1")
+    trace.tokens[0] = TraceToken(id: 1)
+    for layer in [0, 62, 63, 64, 4095, 4096, 100_000] {
+      for name in ["q.rope", "my.q"] {
+        trace.records[RecordKey(TensorName(name), layer: layer, position: 0)] = SyntheticTrace.Record(
+          [1, 2] as [Float])
+      }
+    }
+    var other = trace
+    other.change(RecordKey(.queryRotation, layer: 64, position: 0), at: 0) { $0 + 1 }
+    let folder = try TemporaryFolder()
+    let (first, second) = (try trace.write(to: folder.path("a.trace")), try other.write(to: folder.path("b.trace")))
+    let files = try withExtendedLifetime(folder) {
+      Comparison().compare(try TraceFile(path: first), try TraceFile(path: second))
+    }
+    let plain = verdict(trace, other)
+    let areEqual = String(describing: files.cases) == String(describing: plain.cases)
+    #expect(areEqual && files.cases.count == 14)
+    #expect(files.cases.allSatisfy { $0.numbers.records == 1 && $0.numbers.elements == 2 })
+  }
+
   @Test func sumsAreTheVerdicts() {
     var other = trace
     for key in trace.records.keys.sorted() where key.position == 1 { other.change(key, at: 0) { $0 + 1 } }

@@ -29,17 +29,37 @@ final class CheckReporter {
   }
 
   /// Reports a comparison or whatever else has a summary, which is made only where somebody wants it.
+  ///
+  /// What cannot be written keeps nothing else from being written.
+  ///
+  /// - Throws: the first thing that could not be written.
   func report(_ makeSummary: @autoclosure () -> CheckSummary) throws(ToolError) {
     hasReported = true
     guard reports.junitPath != nil || reports.isForGitHub else { return }
     let summary = makeSummary()
-    if let path = reports.junitPath { try Tool.write(Array(JUnitDocument(summary).text.utf8), to: path) }
+    var failure: ToolError?
+    for write in [writeJUnit, annotate, addToPage] {
+      do throws(ToolError) { try write(summary) } catch { failure = failure ?? error }
+    }
+    if let failure { throw failure }
+  }
+
+  private func writeJUnit(_ summary: CheckSummary) throws(ToolError) {
+    guard let path = reports.junitPath else { return }
+    try Tool.write(Array(JUnitDocument(summary).text.utf8), to: path)
+  }
+
+  /// Prints annotations: on standard error where standard output is taken, since the runner reads both.
+  private func annotate(_ summary: CheckSummary) throws(ToolError) {
     guard reports.isForGitHub else { return }
-    // Where standard output is taken, the runner finds its commands on standard error.
     let output = isQuiet ? OutputWriter.standardError() : OutputWriter.standardOutput()
     for line in WorkflowCommands.annotations(summary) { output.line(line) }
     try output.finish()
-    if let path = reports.summaryPath { try Tool.append(Array(JobSummary(summary).text.utf8), to: path) }
+  }
+
+  private func addToPage(_ summary: CheckSummary) throws(ToolError) {
+    guard let path = reports.summaryPath else { return }
+    try Tool.append(Array(JobSummary(summary).text.utf8), to: path)
   }
 
   /// Prints a report for people, in which a runner finds no commands.

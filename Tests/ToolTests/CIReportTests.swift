@@ -115,6 +115,18 @@ import TraceFormat
     #expect(lost.status == 2 && lost.errors.contains("page.md: cannot write: No such file or directory"))
   }
 
+  /// Where one file cannot be written the others are, and the exit status is 2.
+  @Test func whatCannotBeWrittenHindersNothingElse() throws {
+    let path = fixture.folder.path("page.md")
+    let lost = try BuiltProgram("tracediff").run(
+      ["a.trace", "b.trace", "--github", "--junit", "nowhere/x.xml"], cwd: fixture.folder.url,
+      environment: ["GITHUB_STEP_SUMMARY": path])
+    #expect(
+      lost.status == 2 && lost.errors == "tracediff: nowhere/x.xml.partial: cannot write: No such file or directory\n")
+    #expect(lost.output.contains("\n::error title=tracediff%3A diverged::"))
+    #expect(String(decoding: try fixture.folder.read("page.md"), as: UTF8.self).contains("diverged"))
+  }
+
   /// Names of tensors are the writer's; `::` and `<` are allowed in them.
   @Test func hostileNames() throws {
     var trace = SyntheticTrace(emptyFrom: "port ]]><&\"")

@@ -92,7 +92,7 @@ package struct DriftEntry: Equatable, Sendable {
     }
     for (site, summary) in explanation?.sites ?? [:] {
       guard let place = places[.site(site)] else { continue }
-      sites[place].boundRatio = summary.layers.values.compactMap { $0.worst?.judgement.ratio }.max()
+      sites[place].boundRatio = summary.layers.compactMap { $0.summary.worst?.judgement.ratio }.max()
     }
     try self.init(
       commit: commit, verdict: verdict.outcome.rawValue, tolerance: verdict.tolerance.description,

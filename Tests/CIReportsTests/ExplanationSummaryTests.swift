@@ -46,7 +46,7 @@ import TraceFormat
     let cause = "another buffer is added: x + xb.attn instead of x + xb2.wo"
     #expect(value.message == "rounding does not explain 6 of 6 records, first at position 0: \(cause)")
     #expect(value.detail.hasPrefix("cause     \(cause)\nfirst     x.attn_residual, layer 1, position 0, element ["))
-    let all = explanation.sites[.attentionResidual]?.layers.values.map(\.faulty).reduce(0, +)
+    let all = explanation.sites[.attentionResidual]?.layers.map(\.summary.faulty).reduce(0, +)
     #expect(all == explanation.faults.first?.records)
   }
 

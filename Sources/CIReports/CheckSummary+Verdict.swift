@@ -16,8 +16,9 @@ extension CheckSummary {
           name: "model", title: "sizes", status: .error, message: "the models differ",
           detail: verdict.headers.conflicts.joined(separator: "\n")))
     }
-    cases += Self.problems(verdict)
-    cases += verdict.cases.map { Self.value($0, verdict, report) }
+    let sites = verdict.cases
+    cases += Self.problems(verdict, sites)
+    cases += sites.map { Self.value($0, verdict, report) }
     if let parting = verdict.tokensPart {
       let message =
         "the tokens part at position \(parting.position): expected \(Self.text(parting.expected)), actual "
@@ -49,8 +50,8 @@ extension CheckSummary {
   private static func text(_ token: TraceToken?) -> String { token?.description ?? "ended" }
 
   /// What is wrong with a trace as a whole; records that cannot be read are told by their own cases.
-  private static func problems(_ verdict: Verdict) -> [Case] {
-    let ofRecords = verdict.cases.compactMap(\.firstProblem)
+  private static func problems(_ verdict: Verdict, _ sites: [SiteCase]) -> [Case] {
+    let ofRecords = sites.compactMap(\.firstProblem)
     return Side.allCases.compactMap { side in
       let own = verdict.problems.entries.filter { $0.side == side && !ofRecords.contains($0) }
       guard let first = own.first else { return nil }

@@ -152,7 +152,7 @@ struct CaseTable {
   }
 
   /// All cases in the order of execution.
-  consuming func finish() -> [SiteCase] {
+  consuming func finished() -> [SiteCase] {
     for (place, count) in equalCounts.enumerated() where count.records > 0 {
       let (name, layer) = place.quotientAndRemainder(dividingBy: Self.placeLayers + 1)
       let number = number(name: name, layer: layer - 1)

@@ -135,7 +135,7 @@ struct ComparisonRun {
   ) -> Verdict {
     takeProblems(of: expected, .expected)
     takeProblems(of: actual, .actual)
-    verdict.cases = cases.finish()
+    verdict.caseTable = cases
     func isUnused(_ pattern: NamePattern) -> Bool { !names.contains { pattern.matches($0.text) } }
     if verdict.headers.conflicts.isEmpty {
       verdict.unusedPatterns = (comparison.filter.names ?? []).filter(isUnused)

@@ -78,7 +78,7 @@ import TraceFormat
         table.takeEqual(number, elementCount: layer & 7)
       }
     }
-    let cases = table.finish()
+    let cases = table.finished()
     #expect(cases.count == 10 && cases.allSatisfy { $0.numbers.records == 1 })
     #expect(cases.map(\.layer) == [0, 0, 4095, 4095, 4096, 4096, Int(Int32.max), Int(Int32.max), nil, nil])
   }

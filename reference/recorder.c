@@ -4,12 +4,15 @@
 
 #include "tracefile.h"
 
+#include <math.h>
+
 struct recorder {
     tracefile *trace;
     const struct checkpoint *checkpoint;
     const struct selection *selection;
     bool is_float64;
     unsigned long long count; /* of records */
+    void *plain; /* room for the values of any record */
 };
 
 /* Sets the field `sites`: the selected names in order of execution. */
@@ -63,6 +66,34 @@ static void set_header(tracefile *trace, const struct checkpoint *checkpoint, co
     }
 }
 
+/* The most values that a record can have. */
+static size_t greatest_count(const struct configuration *config)
+{
+    size_t count = (size_t)config->n_heads * (size_t)config->seq_len;
+    if (count < (size_t)config->vocab_size) count = (size_t)config->vocab_size;
+    if (count < (size_t)config->hidden_dim) count = (size_t)config->hidden_dim;
+    return count < (size_t)config->dim ? (size_t)config->dim : count;
+}
+
+/* Which of two NaN an operation passes on, and with which sign, depends on the compiler: recorded is the one that C calls NAN,
+ * without sign or payload. The values, or a copy of them where there is a NaN. */
+static const void *with_plain_nan(struct recorder *recorder, int dtype, const void *values, size_t count)
+{
+    bool found = false;
+    if (dtype == TRACEFILE_FLOAT64) {
+        const double *from = values;
+        double *to = recorder->plain;
+        for (size_t i = 0; i < count && !found; i++) found = isnan(from[i]);
+        for (size_t i = 0; i < count && found; i++) to[i] = isnan(from[i]) ? (double)NAN : from[i];
+    } else {
+        const float *from = values;
+        float *to = recorder->plain;
+        for (size_t i = 0; i < count && !found; i++) found = isnan(from[i]);
+        for (size_t i = 0; i < count && found; i++) to[i] = isnan(from[i]) ? NAN : from[i];
+    }
+    return found ? recorder->plain : values;
+}
+
 struct recorder *recorder_open(const char *path, const char *producer, const struct checkpoint *checkpoint,
                                const struct selection *selection, const struct run_description *run,
                                struct failure *failure)
@@ -76,10 +107,18 @@ struct recorder *recorder_open(const char *path, const char *producer, const str
     recorder->checkpoint = checkpoint;
     recorder->selection = selection;
     recorder->is_float64 = strcmp(run->precision, "f64") == 0;
+    recorder->plain = malloc(greatest_count(&checkpoint->config) * sizeof(double));
+    if (!recorder->plain) {
+        fail(failure, "out of memory");
+        tracefile_abandon(recorder->trace);
+        free(recorder);
+        return NULL;
+    }
     if (!tracefile_error(recorder->trace)) set_header(recorder->trace, checkpoint, selection, run);
     if (tracefile_error(recorder->trace)) {
         fail(failure, "%s", tracefile_error(recorder->trace));
         tracefile_abandon(recorder->trace);
+        free(recorder->plain);
         free(recorder);
         return NULL;
     }
@@ -115,6 +154,8 @@ void recorder_record(struct recorder *recorder, enum site site, int layer, int p
     if (description->values == QUANTIZED_SCALES) dtype = TRACEFILE_FLOAT32;
     const uint32_t sizes[2] = {(uint32_t)dims[0], (uint32_t)dims[1]};
     const char *name = description->name;
+    if (dtype != TRACEFILE_INT8)
+        values = with_plain_nan(recorder, dtype, values, (size_t)dims[0] * (size_t)(rank == 2 ? dims[1] : 1));
     if (tracefile_record(recorder->trace, name, layer, position, dtype, rank, sizes, values) == 0) recorder->count++;
 }
 
@@ -140,6 +181,7 @@ bool recorder_close(struct recorder *recorder, bool complete, bool *is_broken_pi
         fail(failure, "%s", message ? message : "the trace could not be written");
     }
     tracefile_abandon(trace);
+    free(recorder->plain);
     free(recorder);
     return good;
 }

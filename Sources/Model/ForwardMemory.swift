@@ -52,12 +52,16 @@ enum ForwardMemory {
     // Keys and values of all positions; a row of attention per head; vectors of dim, kv_dim, hidden_dim and vocab_size,
     // whose sizes are below 2^31, so that their sum cannot overflow.
     let vectors = 4 * sizes.dim + 2 * sizes.keyValueDim + 2 * sizes.hiddenDim + sizes.vocabularySize
+    // A block's inputs with one position to a lane, 64 bytes of them; cosines and sines.
+    let (widest, lanes) = (max(sizes.dim, sizes.hiddenDim), 64 / scalarSize)
     guard add(2, sizes.layerCount, capacity, sizes.keyValueDim, scalarSize),
-      add(blockSize, sizes.headCount, capacity, scalarSize), add(blockSize, vectors, scalarSize)
+      add(blockSize, sizes.headCount, capacity, scalarSize), add(blockSize, vectors, scalarSize),
+      add((blockSize + lanes - 1) / lanes, 64, widest), add(blockSize, sizes.headSize, scalarSize)
     else { return nil }
     guard let groupSize else { return total }
     let activations = sizes.dim + sizes.hiddenDim
-    return add(blockSize, activations) && add(blockSize, activations / groupSize, 4) ? total : nil
+    let widened = WidenedBlock.byteCount(blockSize: blockSize, columns: widest, groupSize: groupSize)
+    return add(blockSize, activations) && add(blockSize, activations / groupSize, 4) && add(widened) ? total : nil
   }
 
   /// Whether the system would lend that much memory to this process.

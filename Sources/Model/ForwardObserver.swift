@@ -7,9 +7,6 @@ public protocol ForwardObserver: ~Copyable {
   /// What `begin` and `observe` can throw; it ends the run.
   associatedtype Failure: Error
 
-  /// Memory that a position of a block takes until the block ends, in bytes: blocks are chosen to bound it.
-  func heldByteCount(position: Int) -> Int
-
   /// A position begins: called before the first tensor of its block, for one position of the block after the other.
   mutating func begin(position: Int, token: Int) throws(Failure)
 
@@ -38,8 +35,6 @@ public protocol ForwardObserver: ~Copyable {
 
 /// An observer that holds nothing and puts nothing off.
 extension ForwardObserver where Self: ~Copyable {
-  /// None.
-  public func heldByteCount(position: Int) -> Int { 0 }
   /// Does nothing.
   public mutating func endBlock() throws(Failure) {}
   /// All.

@@ -2,18 +2,15 @@ import TraceFormat
 
 /// Which records each position of a run has, in the order of execution, and how long they are: all that a trace's writer
 /// must know before the run.
-public struct RecordLayout: Sendable {
+struct RecordLayout: Sendable {
   /// The wanted sites at the wanted layers, in the order of execution.
   let forms: [RecordForm]
   private let positions: ClosedRange<Int>
   /// For each layer, behind one for the sites outside the layers: each site's place in `forms`.
   private let indexes: [Int?]
-  private let longestText: Int
 
   /// The layout of a run's records.
-  ///
-  /// - Parameter tokenizer: where the texts of tokens come from.
-  public init(_ selection: RecordSelection, _ plan: RunPlan, model: borrowing Checkpoint, tokenizer: Tokenizer?) {
+  init(_ selection: RecordSelection, _ plan: RunPlan, model: borrowing Checkpoint) {
     let sizes = model.configuration
     let scalar: ElementType = plan.precision == .float32 ? .float32 : .float64
     var forms: [RecordForm] = []
@@ -32,7 +29,6 @@ public struct RecordLayout: Sendable {
     self.forms = forms
     self.indexes = indexes
     positions = selection.positions
-    longestText = tokenizer?.pieces.map(\.count).max() ?? 0
   }
 
   /// The place of a site at a layer in `forms`; nil where it is wanted at no position.
@@ -47,14 +43,5 @@ public struct RecordLayout: Sendable {
   /// Whether the record of a form is wanted at a position; as the selection says.
   func wants(_ index: Int, position: Int) -> Bool {
     positions.contains(position) || (position < positions.lowerBound && forms[index].site.isCached)
-  }
-
-  /// The most bytes that a position takes in the trace's file, the index apart.
-  public func byteCount(position: Int) -> Int {
-    var count = TraceToken.chunkLength(textLength: longestText)
-    for index in forms.indices where wants(index, position: position) {
-      count += forms[index].chunkLength(position: position)
-    }
-    return count
   }
 }

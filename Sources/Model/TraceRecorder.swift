@@ -3,7 +3,8 @@ public import TraceFormat
 /// The observer that writes what it sees to a trace file.
 ///
 /// A block of positions is put together in memory, in the order of execution, and written in the background while the
-/// next one is computed: so there are two blocks in memory at most.
+/// next one is computed: so there are two blocks in memory at most. NaN are recorded as 7fc00000 (7ff8000000000000), whatever
+/// their sign and payload, as the C program does.
 public struct TraceRecorder: ForwardObserver, ~Copyable {
   private var writer: TraceWriter
   private let layout: RecordLayout
@@ -32,13 +33,10 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
   ) throws(TraceError) {
     let header = TraceHeader(producer: producer, plan: plan, selection: selection, model: model)
     writer = try TraceWriter(path: path, header: header)
-    layout = RecordLayout(selection, plan, model: model, tokenizer: tokenizer)
+    layout = RecordLayout(selection, plan, model: model)
     pieces = tokenizer?.pieces
     team = plan.team
   }
-
-  /// The position's token and records as they will stand in the file.
-  public func heldByteCount(position: Int) -> Int { layout.byteCount(position: position) }
 
   /// Begins the position of a block that follows the one begun last.
   public mutating func begin(position: Int, token: Int) throws(TraceError) {

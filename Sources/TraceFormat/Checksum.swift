@@ -63,12 +63,20 @@ public struct Checksum: Sendable {
   }
 
   /// Takes in bytes while copying them to the beginning of `target`, where zeros follow up to a multiple of 64 bytes; these
-  /// are taken in too. Traps where `target` is shorter.
-  package mutating func update(_ bytes: RawSpan, copyingTo target: inout MutableRawSpan) {
+  /// are taken in too. NaN of `type` are copied as the one without sign or payload. Traps where `target` is shorter.
+  package mutating func update(_ bytes: RawSpan, of type: ElementType, copyingTo target: inout MutableRawSpan) {
+    let numbers =
+      switch type {
+      case .float32: CHECKSUM_FLOAT32
+      case .float64: CHECKSUM_FLOAT64
+      case .float16, .bfloat16, .int8: CHECKSUM_BYTES
+      }
     let length = ChunkLayout.roundedUp(bytes.byteCount)
     precondition(byteCount % 8 == 0 && length <= target.byteCount, "the copy and its padding need room")
     sum &+= bytes.withUnsafeBytes { source in
-      target.withUnsafeMutableBytes { checksum_copy(unit, $0.baseAddress, source.baseAddress, source.count, words) }
+      target.withUnsafeMutableBytes {
+        checksum_copy(unit, $0.baseAddress, source.baseAddress, source.count, words, numbers)
+      }
     }
     words += UInt64(length / 8)
     byteCount += UInt64(length)

@@ -74,7 +74,8 @@ package struct TraceBlock: ~Copyable {
   /// - Parameters:
   ///   - records: for each, what `addRecord` returned for this form and position, the position, and where its payload begins
   ///     in `payloads`.
-  ///   - payloads: each as many bytes as the form has at the position.
+  ///   - payloads: each as many bytes as the form has at the position. NaN are recorded without sign or payload: which of two
+  ///     NaN an operation passes on depends on the vector unit.
   ///   - share: calls its body for parts of 0..<count that together cover it, on as many threads as it likes.
   package mutating func fill(
     _ records: [(place: Int, position: Int, payloadOffset: Int)], _ form: RecordForm, payloads: RawSpan,
@@ -101,7 +102,7 @@ package struct TraceBlock: ~Copyable {
     var checksum = Checksum()
     checksum.update(chunk.bytes.extracting(0..<RecordForm.headLength))
     var body = chunk._mutatingExtracting(RecordForm.headLength...)
-    checksum.update(payload, copyingTo: &body)
+    checksum.update(payload, of: form.type, copyingTo: &body)
     chunk.storeBytes(of: checksum.value, toByteOffset: ChunkLayout.checksumField, as: UInt64.self)
   }
 

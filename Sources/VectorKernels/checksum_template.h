@@ -8,6 +8,8 @@
 #define CHECKSUM_MULTIPLIER 0x9FB21C65u
 
 typedef uint64_t Words __attribute__((vector_size(64)));
+typedef int64_t Wholes __attribute__((vector_size(64)));
+typedef int32_t Halves __attribute__((vector_size(64)));
 
 /* Eight terms added to `sums`; `keys` are those of the words. */
 #define ADD_TERMS(sums, words, keys)                           \
@@ -48,13 +50,27 @@ uint64_t NAME(checksum_sum)(const unsigned char *bytes, size_t byte_count, uint6
     return NAME(total)(&sums);
 }
 
-uint64_t NAME(checksum_copy)(unsigned char *restrict to, const unsigned char *restrict from, size_t byte_count,
-                             uint64_t first_word)
+/* NaN become the quiet one without sign or payload. */
+static inline __attribute__((always_inline)) void NAME(make_nan_plain)(Words *words, const ChecksumNumbers numbers)
+{
+    if (numbers == CHECKSUM_FLOAT32) {
+        const Halves bits = (Halves)*words, is_nan = (Halves)((bits & INT32_MAX) > 0x7F800000);
+        *words = (Words)((bits & ~is_nan) | (is_nan & 0x7FC00000));
+    } else if (numbers == CHECKSUM_FLOAT64) {
+        const Wholes bits = (Wholes)*words, is_nan = (Wholes)((bits & INT64_MAX) > 0x7FF0000000000000);
+        *words = (Words)((bits & ~is_nan) | (is_nan & 0x7FF8000000000000));
+    }
+}
+
+static inline __attribute__((always_inline)) uint64_t NAME(copy)(unsigned char *restrict to,
+                                                                 const unsigned char *restrict from, size_t byte_count,
+                                                                 uint64_t first_word, const ChecksumNumbers numbers)
 {
     Words sums = {0}, keys = FIRST_KEYS(first_word), words;
     size_t at = 0;
     for (; at + 64 <= byte_count; at += 64) {
         memcpy(&words, from + at, 64);
+        NAME(make_nan_plain)(&words, numbers);
         memcpy(to + at, &words, 64);
         ADD_TERMS(sums, words, keys);
         keys += 8 * CHECKSUM_GAMMA;
@@ -62,8 +78,19 @@ uint64_t NAME(checksum_copy)(unsigned char *restrict to, const unsigned char *re
     if (at < byte_count) {
         words = (Words){0};
         memcpy(&words, from + at, byte_count - at);
+        NAME(make_nan_plain)(&words, numbers);
         memcpy(to + at, &words, 64);
         ADD_TERMS(sums, words, keys);
     }
     return NAME(total)(&sums);
+}
+
+uint64_t NAME(checksum_copy)(unsigned char *restrict to, const unsigned char *restrict from, size_t byte_count,
+                             uint64_t first_word, ChecksumNumbers numbers)
+{
+    switch (numbers) {
+    case CHECKSUM_FLOAT32: return NAME(copy)(to, from, byte_count, first_word, CHECKSUM_FLOAT32);
+    case CHECKSUM_FLOAT64: return NAME(copy)(to, from, byte_count, first_word, CHECKSUM_FLOAT64);
+    default: return NAME(copy)(to, from, byte_count, first_word, CHECKSUM_BYTES);
+    }
 }

@@ -20,7 +20,7 @@ static inline struct stream stream_of(const void *start, size_t length, size_t s
     return (struct stream){start, (const char *)start + length, steps ? (lines + steps - 1) / steps : 0};
 }
 
-/* Into the second cache: the first is full of what is being used. */
+/* Into an outer cache: the first is full of what is being used. */
 static inline __attribute__((always_inline)) void advance(struct stream *stream)
 {
     for (size_t line = 0; line < stream->lines && stream->at < stream->end; line++, stream->at += 64)

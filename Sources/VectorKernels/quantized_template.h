@@ -1,10 +1,9 @@
-/* The int8 products, compiled once per vector unit. The including file defines UNIT(name) and VECTOR_BYTES, as for
- * products_formats.h.
+/* The int8 products, compiled once per vector unit. The including file defines UNIT(name) and VECTOR_BYTES, and has
+ * included products_formats.h, of which this uses HEIGHT, `least` and `transpose_f32`.
  *
  * Sums of integers are exact in any order; each element's float sum keeps its order of groups. */
 
 typedef int16_t UNIT(shorts) __attribute__((vector_size(64), aligned(2)));
-typedef int16_t UNIT(half_shorts) __attribute__((vector_size(32), aligned(2)));
 typedef int8_t UNIT(bytes) __attribute__((vector_size(32), aligned(1)));
 typedef int32_t UNIT(ints) __attribute__((vector_size(64), aligned(4)));
 typedef int32_t UNIT(eight) __attribute__((vector_size(32)));

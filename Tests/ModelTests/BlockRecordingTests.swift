@@ -73,32 +73,6 @@ import TraceFormat
       try transformer.forward(part, at: start, model: model, observer: &observer)
     }
   }
-
-  /// What the layout says of a position is what the position takes in the file.
-  @Test(arguments: filters.indices)
-  func bytesOfAPosition(filter: Int) throws {
-    let folder = try TemporaryFolder()
-    let model = try TestModel.grouped.checkpoint()
-    let tokens = sampleTokens(count: 70, vocabularySize: model.configuration.vocabularySize)
-    let plan = try RunPlan(model, precision: .float32, steps: tokens.count, input: .forced(tokens))
-    let selection = try RecordSelection(Self.filters[filter], plan, model: model)
-    let layout = RecordLayout(selection, plan, model: model, tokenizer: nil)
-    var recorder = try TraceRecorder(
-      path: folder.path("a"), producer: "test 1", plan: plan, selection: selection, model: model, tokenizer: nil)
-    var transformer = Transformer(
-      model, operations: Llama2Operations<Float>(), capacity: tokens.count, quantized: false)
-    try recorder.settle()
-    var size = try folder.read("a.partial").count
-    for (position, token) in tokens.enumerated() {
-      try transformer.forward([token], at: position, model: model, observer: &recorder)
-      try recorder.settle()
-      let grown = try folder.read("a.partial").count
-      #expect(grown - size == layout.byteCount(position: position), "position \(position)")
-      let held = recorder.heldByteCount(position: position)
-      #expect(held == grown - size)
-      size = grown
-    }
-  }
 }
 
 /// The plain way to record: each record when it is observed.

@@ -1,3 +1,4 @@
+import Dispatch
 import Synchronization
 import Testing
 
@@ -22,6 +23,24 @@ import Testing
         while ContinuousClock.now < end {}
       }
     }
+  }
+
+  /// A team that is at work already, for another thread or for a part of this one, is not disturbed.
+  @Test func whoComesMeanwhileComputesAlone() {
+    let team = ThreadTeam(threads: 3)
+    let counts = (0..<64).map { _ in Counter() }
+    DispatchQueue.concurrentPerform(iterations: 4) { number in
+      for _ in 0..<200 {
+        team.share(4, costPerItem: 1 << 20) { outer in
+          for i in outer {
+            team.share(4, costPerItem: 1 << 20) { inner in
+              for j in inner { counts[number * 16 + i * 4 + j].value.add(1, ordering: .relaxed) }
+            }
+          }
+        }
+      }
+    }
+    #expect(counts.allSatisfy { $0.value.load(ordering: .relaxed) == 200 })
   }
 
   private final class Counter: Sendable { let value = Atomic<Int>(0) }

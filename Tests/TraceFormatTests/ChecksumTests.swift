@@ -88,9 +88,42 @@ import VectorKernels
       var target = copy.mutableSpan
       var targetBytes = target.mutableBytes
       var body = targetBytes._mutatingExtracting(64...)
-      checksum.update(bytes.span.bytes.extracting(offset...), copyingTo: &body)
+      checksum.update(bytes.span.bytes.extracting(offset...), of: .int8, copyingTo: &body)
       #expect(copy == padded + [UInt8](repeating: 0xAA, count: 64), "length \(length), offset \(offset), seed \(seed)")
       #expect(checksum.value == Self.definition(padded, from: 0), "length \(length), offset \(offset), seed \(seed)")
+    }
+  }
+
+  /// Of numbers, NaN are copied without sign and payload, and nothing else is changed.
+  @Test(arguments: units, [ElementType.float32, .float64])
+  func unitsCopyNaN(unit: VectorUnit, type: ElementType) {
+    var random = SplitMix(seed: 7)
+    let special: [UInt64] =
+      type == .float32
+      ? [0x7F80_0000, 0xFF80_0000, 0x7F80_0001, 0xFFFF_FFFF, 0x7FC0_0000, 0xFFC0_0000, 0x8000_0000, 1]
+      : [0x7FF0 << 48, 0xFFF0 << 48, 0x7FF0 << 48 | 1, UInt64.max, 0x7FF8 << 48, 0xFFF8 << 48, 1 << 63, 1]
+    for count in 1...70 {
+      var (bytes, expected): ([UInt8], [UInt8]) = ([], [])
+      for _ in 0..<count {
+        let word = Bool.random(using: &random) ? special.randomElement(using: &random) ?? 0 : random.next() >> 2
+        if type == .float32 {
+          let value = Float(bitPattern: UInt32(truncatingIfNeeded: word))
+          bytes += littleEndianBytes(value.bitPattern)
+          expected += littleEndianBytes(value.isNaN ? 0x7FC0_0000 : value.bitPattern)
+        } else {
+          let value = Double(bitPattern: word)
+          bytes += littleEndianBytes(value.bitPattern)
+          expected += littleEndianBytes(value.isNaN ? 0x7FF8 << 48 : value.bitPattern)
+        }
+      }
+      expected += [UInt8](repeating: 0, count: (64 - expected.count % 64) % 64)
+      var copy = [UInt8](repeating: 0xAA, count: expected.count)
+      var checksum = Checksum(unit: unit)
+      var target = copy.mutableSpan
+      var body = target.mutableBytes
+      checksum.update(bytes.span.bytes, of: type, copyingTo: &body)
+      #expect(copy == expected, "\(count) elements")
+      #expect(checksum.value == Self.definition(expected, from: 0), "\(count) elements")
     }
   }
 

@@ -13,8 +13,11 @@ import TraceFormat
     RecordForm(.logits, layer: nil, type: .float32, extent: .vector(1000)),
   ]
 
+  /// Bytes that make no NaN, of which a block would record another.
   private static func payload(_ form: RecordForm, _ position: Int) -> [UInt8] {
-    (0..<form.payloadLength(position: position)).map { UInt8(truncatingIfNeeded: $0 * 7 + position + form.site.rank) }
+    (0..<form.payloadLength(position: position)).map {
+      UInt8(truncatingIfNeeded: $0 * 7 + position + form.site.rank) & 0x3F
+    }
   }
 
   private static func shape(_ form: RecordForm, _ position: Int) -> TensorShape {

@@ -1,6 +1,5 @@
 /// Scaled scores of all heads of a block: att[p][h][t] = (q[p][h] . k[t][kv head of h]) / sqrt(head_size) for t up to the
-/// position of p. Shapes: q block x dim, keys of the layer
-/// positions x kv_dim.
+/// position of p. Shapes: q block x dim, keys of the layer positions x kv_dim.
 ///
 /// Order (llama2.c): products summed in ascending order, then one division.
 ///
@@ -12,9 +11,12 @@ func attentionScores<Scalar: Real>(
   let (headSize, length, count) = (sizes.headSize, positions.lowerBound + 1, positions.count)
   let keys = cache.layer(layer)
   precondition(keys.rows >= positions.upperBound && queries.rows >= count && queries.columns == sizes.dim)
+  precondition(keys.columns == sizes.keyValueDim && att.headCount == sizes.headCount)
+  precondition(att.length(blockRow: 0) == length, "a position attends to itself and all before it")
   let kernels = Scalar.vectorProducts
   let divisor = Scalar(headSize).squareRoot()
-  let groupedCount = (count + kernels.lanes - 1) / kernels.lanes * kernels.lanes
+  let groupedCount = PackedBlock<Scalar>.paddedPositions(count)
+  precondition(count == 1 || groupedCount * sizes.dim <= packed.elementCount)
   keys.elements.withUnsafeBufferPointer { keys in
     guard let keys = keys.baseAddress else { return }
     queries.withUnsafeElements { queries in
@@ -44,8 +46,8 @@ func attentionScores<Scalar: Real>(
   }
 }
 
-/// What a head costs, in multiply-adds of a matrix product: one position alone waits for the memory that holds its keys and values,
-/// which a position's weights have driven out of the caches.
+/// What a head costs, in multiply-adds of a matrix product: one position alone waits for the memory that holds its keys and
+/// values, which a position's weights have driven out of the caches.
 private func attentionCost(_ count: Int, _ length: Int, _ headSize: Int) -> Int {
   (count == 1 ? 4 : count) * length * headSize
 }
@@ -102,6 +104,8 @@ func weightedSums<Scalar: Real>(
   let (headSize, length, count) = (sizes.headSize, positions.lowerBound + 1, positions.count)
   let values = cache.layer(layer)
   precondition(values.rows >= positions.upperBound && output.rows >= count && output.columns == sizes.dim)
+  precondition(values.columns == sizes.keyValueDim && att.headCount == sizes.headCount)
+  precondition(att.length(blockRow: 0) == length, "a position attends to itself and all before it")
   let kernels = Scalar.vectorProducts
   values.elements.withUnsafeBufferPointer { values in
     guard let values = values.baseAddress else { return }

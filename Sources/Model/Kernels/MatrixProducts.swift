@@ -2,7 +2,8 @@
 /// input block x n.
 ///
 /// Order (llama2.c `matmul`): each output element is a running sum from 0 over ascending columns. One position takes eight
-/// rows of weights at a time; a block takes sixteen positions at a time, so that each weight is read once.
+/// rows of weights at a time; a block takes sixteen positions (eight in float64) at a time, so that each weight is read
+/// once.
 ///
 /// Kernel: threads write disjoint columns of the output.
 ///
@@ -47,7 +48,7 @@ func multiply<Scalar: Real>(
 /// vain.
 let leastBlock = 3
 
-/// Rows of weights that the kernels take at a time.
+/// Parts of a product begin at multiples of so many rows of weights, which the kernels' four or eight divide.
 let panelHeight = 16
 
 /// output = dequantized weights * input: the float64 oracle's product for int8 weights. Shapes: output part of d, weights

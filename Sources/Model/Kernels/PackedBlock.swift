@@ -6,9 +6,17 @@ public struct PackedBlock<Scalar: Real>: ~Copyable {
 
   /// Room for blocks of up to `blockSize` positions of up to `columns` elements.
   init(blockSize: Int, columns: Int) {
-    let groups = (blockSize + lanes - 1) / lanes
-    memory = KernelMemory(count: groups * lanes * columns, zero: 0)
+    memory = KernelMemory(count: Self.paddedPositions(blockSize) * columns, zero: 0)
   }
+
+  /// Positions with the absent ones that fill up the last group.
+  static func paddedPositions(_ count: Int) -> Int {
+    let lanes = Scalar.vectorProducts.lanes
+    return (count + lanes - 1) / lanes * lanes
+  }
+
+  /// Number of elements that there is room for.
+  var elementCount: Int { memory.count }
 
   /// Takes the first `count` rows.
   ///

@@ -55,10 +55,20 @@ public struct WidenedBlock: ~Copyable {
   private let values: KernelMemory<Int16>
   private let scales: KernelMemory<Float>
 
+  /// Positions with the absent ones that fill up the last group.
+  private static func paddedPositions(_ count: Int) -> Int {
+    let lanes = Int(QUANTIZED_LANES)
+    return (count + lanes - 1) / lanes * lanes
+  }
+
+  /// Bytes that blocks take.
+  static func byteCount(blockSize: Int, columns: Int, groupSize: Int) -> Int {
+    paddedPositions(blockSize) * (2 * widenedCount(columns: columns, groupSize: groupSize) + 4 * (columns / groupSize))
+  }
+
   /// Room for blocks of up to `blockSize` positions of up to `columns` elements.
   init(blockSize: Int, columns: Int, groupSize: Int) {
-    let lanes = Int(QUANTIZED_LANES)
-    let positions = (blockSize + lanes - 1) / lanes * lanes
+    let positions = Self.paddedPositions(blockSize)
     values = KernelMemory(count: positions * widenedCount(columns: columns, groupSize: groupSize), zero: 0)
     scales = KernelMemory(count: positions * (columns / groupSize), zero: 0)
   }
@@ -71,8 +81,7 @@ public struct WidenedBlock: ~Copyable {
 
   /// Takes a block.
   mutating func fill(_ x: Matrix<Int8>, _ xScales: Matrix<Float>, groupSize: Int, count: Int) {
-    let lanes = Int(QUANTIZED_LANES)
-    let positions = (count + lanes - 1) / lanes * lanes
+    let positions = Self.paddedPositions(count)
     precondition(positions * widenedCount(columns: x.columns, groupSize: groupSize) <= values.count)
     precondition(positions * (x.columns / groupSize) <= scales.count)
     let (packed, packedScales) = (values.base, scales.base)

@@ -8,7 +8,7 @@ package import VectorKernels
 ///
 /// A forward pass is cut into hundreds of short parallel regions, each over in some microseconds; waking threads for each
 /// would take longer than the regions do. So the others look for work without sleeping for a while after each region, and
-/// sleep when there has been none. One thread at a time may call `share`.
+/// sleep when there has been none. Whoever shares something while the team is at work computes it alone.
 package final class ThreadTeam: Sendable {
   /// Number of threads, the calling one included.
   package let threads: Int
@@ -35,10 +35,12 @@ package final class ThreadTeam: Sendable {
   package func share(_ count: Int, costPerItem: Int, multiple: Int = 1, _ body: (Range<Int>) -> Void) {
     let units = (count + multiple - 1) / multiple
     let parts = min(units, threads * Self.partsPerThread, count * max(1, costPerItem) / Self.leastWork)
-    guard let crew, parts > 1 else {
+    // Who comes while the threads are at work for another, or from a part of it, computes alone.
+    guard let crew, parts > 1, crew.claim() else {
       if count > 0 { body(0..<count) }
       return
     }
+    defer { crew.release() }
     crew.run(parts) { part in
       body((units * part / parts * multiple)..<min(count, units * (part + 1) / parts * multiple))
     }
@@ -59,6 +61,7 @@ private final class Crew: Sendable {
   /// Parts that are done.
   private let finished = Atomic<Int>(0)
   private let isDismissed = Atomic<Bool>(false)
+  private let isClaimed = Atomic<Bool>(false)
   private let parts = Atomic<Int>(0)
   private let sleepers: [Sleeper]
   /// The region's work. It is written only while every part is done, and read only by who holds a part.
@@ -80,6 +83,11 @@ private final class Crew: Sendable {
       DispatchQueue(label: "reference-parity.worker.\(index)").async { self.serve(sleeper) }
     }
   }
+
+  /// Whether the caller may call `run`, until it calls `release`: one at a time.
+  func claim() -> Bool { !isClaimed.exchange(true, ordering: .acquiring) }
+
+  func release() { isClaimed.store(false, ordering: .releasing) }
 
   func dismiss() {
     isDismissed.store(true, ordering: .sequentiallyConsistent)

@@ -1,7 +1,7 @@
 /* Matrix products with the bits of the plain loop: every element of a result is one running sum from 0 over ascending
  * columns, as in llama2.c's `matmul`; different elements are computed side by side.
  *
- * Activations are float or double, weights float. All matrices are row-major; `..._stride` is the number of elements from one
+ * Activations are float or double, weights float (double for the rows of a cache of doubles). All matrices are row-major; `..._stride` is the number of elements from one
  * row to the next. Nothing is checked: the callers' views carry the sizes. */
 #ifndef PRODUCTS_H
 #define PRODUCTS_H

@@ -8,7 +8,7 @@
 typedef enum __attribute__((enum_extensibility(closed))) vector_unit {
     VECTOR_UNIT_BASELINE __attribute__((swift_name("baseline"))) = 0,
     VECTOR_UNIT_AVX2 __attribute__((swift_name("avx2"))) = 1,
-    VECTOR_UNIT_AVX512 __attribute__((swift_name("avx512"))) = 2, /* F, BW, DQ and VL: all server processors since 2017 */
+    VECTOR_UNIT_AVX512 __attribute__((swift_name("avx512"))) = 2, /* F, BW, DQ and VL: Intel's server processors since 2017, AMD's since Zen 4 */
 } VectorUnit;
 
 /* Whether this processor and its operating system have a unit. */

@@ -42,6 +42,9 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "Goldens", dependencies: ["TraceComparison", "TraceFormat"], swiftSettings: settings),
+    .target(
+      name: "CIReports", dependencies: ["Explanation", "Goldens", "PlatformLibc", "TraceComparison", "TraceFormat"],
+      swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
@@ -52,7 +55,7 @@ let package = Package(
     .executableTarget(
       name: "tracediff",
       dependencies: [
-        "Explanation", "Goldens", "Model", "TensorArchives", "TraceComparison", "ToolSupport", "TraceFormat",
+        "CIReports", "Explanation", "Goldens", "Model", "TensorArchives", "TraceComparison", "ToolSupport", "TraceFormat",
         "TraceSources",
       ],
       swiftSettings: settings),
@@ -93,6 +96,12 @@ let package = Package(
     .testTarget(
       name: "GoldensTests",
       dependencies: ["Goldens", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "CIReportsTests",
+      dependencies: [
+        "CIReports", "Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport",
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "Recall", dependencies: ["Explanation", "TraceFormat", "Model", "TestSupport"],

@@ -25,6 +25,8 @@ struct ComparisonRun {
   var hasValueDifference = false
   /// How bad the worst record is.
   var worst: Badness?
+  /// What is known of each tensor at each layer.
+  var cases = CaseTable()
 
   private struct GroupKey: Hashable {
     var side: Side
@@ -98,7 +100,10 @@ struct ComparisonRun {
       while let key = try source.next() {
         names.insert(key.name)
         verdict.held[side, default: HeldRange()].add(key)
-        guard key.position < end, comparison.filter.wants(key) else { continue }
+        guard key.position < end, comparison.filter.wants(key) else {
+          cases.takeLeftOut(key)
+          continue
+        }
         if source.hasTokens, source.tokens[key.position] == nil {
           takeMissingToken(source, side, position: key.position)
         }
@@ -127,6 +132,7 @@ struct ComparisonRun {
       side == .expected ? (ranges.actual, isDamaged.actual) : (ranges.expected, isDamaged.expected)
     let reason = UnmatchedRecord.Reason(lacking: key, header: header, isDamaged: lacksByDamage)
     let record = UnmatchedRecord(key: key, reason: reason)
+    cases.takeUnmatched(record, of: side)
     verdict.unmatchedReasons[side, default: [:]][reason, default: 0] += 1
     let group = GroupKey(side: side, name: key.name, reason: reason)
     let place = groups[group] ?? verdict.unmatchedGroups[side, default: []].count
@@ -147,6 +153,7 @@ struct ComparisonRun {
   ) -> Verdict {
     takeProblems(of: expected, .expected)
     takeProblems(of: actual, .actual)
+    verdict.caseTable = cases
     func isUnused(_ pattern: NamePattern) -> Bool { !names.contains { pattern.matches($0.text) } }
     finishTokens(expected, actual)
     // Of what was not looked at nothing is known.

@@ -91,7 +91,8 @@ public struct Report {
     return blocks
   }
 
-  private func describe(_ finding: Finding) -> [String] {
+  /// The lines about a record: its worst element, what was allowed, and how many elements are beyond it.
+  package func describe(_ finding: Finding) -> [String] {
     let result = finding.comparison
     let isMixed = finding.expectedType != finding.actualType
     let types =

@@ -98,6 +98,12 @@ public struct Verdict: Sendable {
   public internal(set) var notes: [String] = []
   /// The first position at which greedy decoding would choose another token.
   public internal(set) var tokenFlip: TokenFlip?
+  /// What was found of each tensor at each layer, in the order of execution. Empty where the models' sizes differ.
+  ///
+  /// - Complexity: O(n log n) in the number of tensors times layers; put together at every call.
+  public var cases: [SiteCase] { caseTable.finished() }
+  /// The same as it was counted.
+  var caseTable = CaseTable()
   /// How the error travels.
   public internal(set) var travel = Travel()
   /// Patterns of the filter that match no name in either trace.

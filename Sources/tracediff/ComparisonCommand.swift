@@ -1,3 +1,4 @@
+import CIReports
 import ToolSupport
 import TraceComparison
 import TraceFormat
@@ -25,16 +26,26 @@ enum ComparisonCommand {
   ) throws -> ExitStatus {
     var problems: [Verdict.Problem] = []
     let pair = TracePair(expected, actual, &problems)
-    if let jsonPath = options.jsonPath {
-      let inputs = pair?.inputs ?? expected + actual
-      try Tool.requireApart(outputs: [jsonPath], inputs: inputs + options.mapping.paths + (options.oraclePath.map { [$0] } ?? []))
-    }
+    let inputs = (pair?.inputs ?? expected + actual) + options.mapping.paths + (options.oraclePath.map { [$0] } ?? [])
+    try options.reports.requireApart(jsonPath: options.jsonPath, inputs: inputs)
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
-    guard var pair else { throw try unreadable(problems, expected, actual, options) }
-    try options.apply(to: &pair)
+    let names = (TraceOperands.name(of: expected), TraceOperands.name(of: actual))
+    let reporter = CheckReporter(
+      options.reports, tool: Program.name, subject: "\(names.0) \(names.1)", isQuiet: isQuiet)
+    return try reporter.run {
+      guard var pair else { throw try unreadable(problems, names, options, reporter) }
+      try options.apply(to: &pair)
+      return try compare(pair, options, tolerance, isQuiet: isQuiet, reporter)
+    }
+  }
+
+  private static func compare(
+    _ pair: TracePair, _ options: ComparisonOptions, _ tolerance: Tolerance, isQuiet: Bool, _ reporter: CheckReporter
+  ) throws -> ExitStatus {
     let comparison = Comparison(
       tolerance: tolerance, filter: options.filter, comparesCommonOnly: options.comparesCommonOnly,
       stopsAtFirst: options.stopsAtFirst)
+    var problems: [Verdict.Problem] = []
     var divergences = options.listsAll ? [Finding]() : nil
     // Of a trace that can be read only once, divergences are listed as they come.
     let live = options.listsAll && pair.isLive && !isQuiet ? DivergenceListing() : nil
@@ -42,9 +53,10 @@ enum ComparisonCommand {
       if (divergences?.count ?? Int.max) < Listing<Finding>.capacity { divergences?.append(finding) }
       live?.add(finding)
     }
-    guard let verdict else { throw try unreadable(problems, expected, actual, options) }
+    let names = (pair.expected.name, pair.actual.name)
+    guard let verdict else { throw try unreadable(problems, names, options, reporter) }
     try live?.finish()
-    try checkPatterns(verdict)
+    try requireUse(of: verdict)
 
     var oracle: OracleComparison?
     var oracleProblem: String?
@@ -54,14 +66,16 @@ enum ComparisonCommand {
       } catch { oracleProblem = error.description }
     }
     if !isQuiet {
-      try printReport(verdict, oracle, pair, listsAll: options.listsAll && live == nil, comparison)
+      try printReport(verdict, oracle, pair, listsAll: options.listsAll && live == nil, comparison, reporter)
     }
     if let jsonPath = options.jsonPath {
       let document = VerdictDocument(
-        verdict, expectedPath: pair.expected.name, actualPath: pair.actual.name, divergences: divergences,
-        oracle: oracle, oracleProblem: oracleProblem)
+        verdict, expectedPath: names.0, actualPath: names.1, divergences: divergences, oracle: oracle,
+        oracleProblem: oracleProblem)
       try Tool.write(Array(document.text.utf8), to: jsonPath)
     }
+    try reporter.report(
+      CheckSummary(verdict, tool: reporter.tool, subject: reporter.subject, oracleProblem: oracleProblem))
     if let oracleProblem {
       Tool.diagnose(Program.name, oracleProblem)
       return verdict.outcome == .diverged ? .difference : .trouble
@@ -70,8 +84,8 @@ enum ComparisonCommand {
     return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble
   }
 
-  /// A pattern that matches nothing is bad usage.
-  private static func checkPatterns(_ verdict: Verdict) throws(UsageError) {
+  /// A pattern of the options that matches no tensor is bad usage.
+  static func requireUse(of verdict: Verdict) throws(UsageError) {
     let unused = [
       ("--only", verdict.unusedPatterns), ("--rtol", verdict.unusedRtolPatterns),
       ("--atol", verdict.unusedAtolPatterns),
@@ -105,32 +119,36 @@ enum ComparisonCommand {
   }
 
   private static func printReport(
-    _ verdict: Verdict, _ oracle: OracleComparison?, _ pair: TracePair, listsAll: Bool, _ comparison: Comparison
+    _ verdict: Verdict, _ oracle: OracleComparison?, _ pair: TracePair, listsAll: Bool, _ comparison: Comparison,
+    _ reporter: CheckReporter
   ) throws {
     let output = OutputWriter.standardOutput()
-    output.write(Report(verdict, expectedPath: pair.expected.name, actualPath: pair.actual.name).text)
-    if let oracle { output.write("\n\(oracle.text)") }
-    if listsAll, verdict.divergentRecords > 0 {
-      output.line("\nAll records beyond tolerance: \(verdict.divergentRecords)")
-      // They are found again in a second pass, so that a list of any length needs no memory.
-      var problems: [Verdict.Problem] = []
-      _ = pair.compare(comparison, &problems) { output.line("  " + Report.line($0)) }
-      if let problem = problems.first { throw ToolError.failed(problem.message) }
+    try reporter.print(to: output) {
+      output.write(Report(verdict, expectedPath: pair.expected.name, actualPath: pair.actual.name).text)
+      if let oracle { output.write("\n\(oracle.text)") }
+      if listsAll, verdict.divergentRecords > 0 {
+        output.line("\nAll records beyond tolerance: \(verdict.divergentRecords)")
+        // They are found again in a second pass, so that a list of any length needs no memory.
+        var problems: [Verdict.Problem] = []
+        _ = pair.compare(comparison, &problems) { output.line("  " + Report.line($0)) }
+        if let problem = problems.first { throw ToolError.failed(problem.message) }
+      }
     }
     try output.finish()
   }
 
-  /// Writes down for machines that a trace cannot be read.
+  /// Writes down for machines and CI that a trace cannot be read.
   ///
   /// - Returns: the error for people.
   private static func unreadable(
-    _ problems: [Verdict.Problem], _ expected: [String], _ actual: [String], _ options: ComparisonOptions
+    _ problems: [Verdict.Problem], _ names: (expected: String, actual: String), _ options: ComparisonOptions,
+    _ reporter: CheckReporter
   ) throws(ToolError) -> ToolError {
     if let jsonPath = options.jsonPath {
-      let document = VerdictDocument(
-        problems: problems, expectedPath: TraceOperands.name(of: expected), actualPath: TraceOperands.name(of: actual))
+      let document = VerdictDocument(problems: problems, expectedPath: names.expected, actualPath: names.actual)
       try Tool.write(Array(document.text.utf8), to: jsonPath)
     }
+    try reporter.report(CheckSummary(problems: problems, tool: reporter.tool, subject: reporter.subject))
     return .failed(problems.first?.message ?? "a trace cannot be read")
   }
 }

@@ -18,6 +18,7 @@ struct ComparisonOptions {
   var mapping = MappingOption()
   var oraclePath: String?
   var jsonPath: String?
+  var reports = CheckReports()
 
   /// Checks what depends on what the traces are, and hands them their mappings.
   func apply(to pair: inout TracePair) throws(UsageError) {
@@ -56,6 +57,7 @@ extension ComparisonOptions {
         "inspect TRACE... [options]                      (see tracediff inspect --help)",
         "export TRACE... -o FILE.npz [options]           (see tracediff export --help)",
         "golden record|check|update                      (see tracediff golden --help)",
+        "history append|show FILE ...                    (see tracediff history --help)",
       ],
       summary: "Compares two traces record by record and names, in the order of execution, the first tensor and "
         + "position that differ and the first that are beyond tolerance.",
@@ -73,7 +75,7 @@ extension ComparisonOptions {
       ])
   }
 
-  private static var toleranceGroup: OptionGroup<Self> {
+  static var toleranceGroup: OptionGroup<Self> {
     OptionGroup(
       "Tolerance",
       [
@@ -103,7 +105,7 @@ extension ComparisonOptions {
       ])
   }
 
-  private static var selectionGroup: OptionGroup<Self> {
+  static var selectionGroup: OptionGroup<Self> {
     OptionGroup(
       "What to compare",
       Option.selection(
@@ -113,12 +115,6 @@ extension ComparisonOptions {
           Option(
             "common", help: "Compare what both traces have, and say what was left out.",
             effect: { $0.comparesCommonOnly = true }),
-          Option(
-            "first",
-            help:
-              "Stop at the first record beyond tolerance, or where the tokens part; what comes after is not compared, and "
-              + "whoever writes to a pipe is stopped.",
-            effect: { $0.stopsAtFirst = true }),
           .map(
             \.mapping,
             help:
@@ -132,6 +128,12 @@ extension ComparisonOptions {
       "Output",
       [
         Option(
+          "first",
+          help:
+            "Stop at the first record beyond tolerance, or where the tokens part; what comes after is not compared, and "
+            + "whoever writes to a pipe is stopped.",
+          effect: { $0.stopsAtFirst = true }),
+        Option(
           "all", help: "List every record beyond tolerance; of a pipe as they come, before the report.",
           effect: { $0.listsAll = true }),
         Option(
@@ -143,7 +145,7 @@ extension ComparisonOptions {
         Option(
           "json", value: "FILE|-", help: "Write the verdict as JSON; with -, standard output is that one object alone.",
           effect: { target, value throws(UsageError) in target.jsonPath = try value.path() }),
-      ])
+      ] + CheckReports.options.map { $0.lifted(to: \.reports) })
   }
 
   /// `R` sets the limit for all, `SITES=R` for some.

@@ -8,6 +8,7 @@ struct ExplanationOptions {
   var jsonPath: String?
   var listsCauses = false
   var mapping = MappingOption()
+  var reports = CheckReports()
 }
 
 extension ExplanationOptions {
@@ -48,7 +49,7 @@ extension ExplanationOptions {
             Option(
               "list-causes", help: "Print the mistakes that are recognised, and stop.",
               effect: { $0.listsCauses = true }),
-          ]),
+          ] + CheckReports.options.map { $0.lifted(to: \.reports) }),
       ],
       details: [
         "Each operation is computed again in float64 from the trace's own recorded inputs and compared with a proven bound "

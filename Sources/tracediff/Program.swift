@@ -12,6 +12,7 @@ enum Program {
       case "explain": try ExplanationCommand.run(Array(arguments.dropFirst()))
       case "export": try ExportCommand.run(Array(arguments.dropFirst()))
       case "golden": try GoldenCommand.run(Array(arguments.dropFirst()))
+      case "history": try HistoryCommand.run(Array(arguments.dropFirst()))
       default: try ComparisonCommand.run(arguments)
       }
     }

@@ -49,7 +49,7 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "TestSupport",
-      dependencies: ["TraceFormat", "Model", "TraceComparison", "Explanation", "Synthesis"],
+      dependencies: ["TraceFormat", "Model", "TraceComparison", "Explanation", "Synthesis", "VectorKernels"],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "TraceFormatTests", dependencies: ["PlatformLibc", "TraceFormat", "TestSupport", "VectorKernels"],
@@ -76,7 +76,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ParityTests",
-      dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport"], swiftSettings: settings),
+      dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport", "VectorKernels"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -166,24 +166,16 @@ import VectorKernels
     bytes.replaceSubrange(place..<(place + 4), with: littleEndianBytes(value.bitPattern))
     _ = try folder.write(bytes, as: "m.bin")
     let tokens = sampleTokens(count: 41, vocabularySize: 400).map(String.init).joined(separator: ",")
-    let arguments = ["m.bin", "--tokens", tokens, "--precision", precision]
-    let reference = try BuiltProgram.run("llama2-reference", arguments + ["-o", "reference"], cwd: folder.url)
-    #expect(reference.status == 0, "\(reference.errors)")
-    let trace = try TraceFile(path: folder.path("reference"))
-    let isNumber = try trace.withRecord(RecordKey(.logits, layer: nil, position: 40)) { record in
-      (0..<record.elementCount).allSatisfy { record.element($0).isFinite }
-    }
-    #expect(isNumber == false)
-    let expected = Self.comparable(try folder.read("reference"))
-    for unit in VectorUnit.available {
-      // Positions in blocks, and one by one.
-      for more in [[], ["--positions", "0..40", "--threads", "1"]] {
-        let options = ["--vectors", unit.name] + more
-        let outcome = try BuiltProgram.run("tracedump", arguments + ["-o", "own"] + options, cwd: folder.url)
-        try #require(outcome.status == 0, "\(outcome.errors)")
-        let isSame = Self.comparable(try folder.read("own")) == expected
-        #expect(isSame, "the trace differs with \(options)")
+    // Positions in blocks, and one by one.
+    for input in [["--tokens", tokens], ["-z", "m.tokenizer.bin", "-n", "41", "-i", "one"]] {
+      let units = VectorUnit.available.map { ["--vectors", $0.name] }
+      let runs = try Self.compare(["m.bin", "--precision", precision] + input, units, folder)
+      #expect(runs == units.count)
+      let trace = try TraceFile(path: folder.path("c.trace"))
+      let isNumber = try trace.withRecord(RecordKey(.logits, layer: nil, position: 40)) { record in
+        (0..<record.elementCount).allSatisfy { record.element($0).isFinite }
       }
+      #expect(isNumber == false)
     }
   }
 

@@ -66,6 +66,7 @@ let package = Package(
       name: "TestSupport",
       dependencies: [
         "PlatformLibc", "TraceFormat", "Model", "TensorArchives", "TraceComparison", "Explanation", "Synthesis",
+        "VectorKernels",
       ],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
@@ -112,7 +113,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ParityTests",
-      dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport"], swiftSettings: settings),
+      dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport", "VectorKernels"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

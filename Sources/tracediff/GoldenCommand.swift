@@ -34,14 +34,19 @@ enum GoldenCommand {
       let paths = operands.map(\.path)
       let files = try files(kind, paths, options)
       let tolerance = try options.comparison.tolerance()
-      do throws(GoldenFailure) {
-        switch kind {
-        case .record: return try GoldenRecording.run(files)
-        case .check: return try GoldenChecking.run(files, options.comparison, tolerance)
-        case .update: return try GoldenUpdating.run(files, tolerance)
+      let reporter = CheckReporter(
+        options.comparison.reports, tool: "\(GoldenOptions.name) \(kind.rawValue)",
+        subject: "\(files.golden) \(files.trace)", isQuiet: files.isQuiet)
+      return try reporter.run {
+        do {
+          switch kind {
+          case .record: return try GoldenRecording.run(files)
+          case .check: return try GoldenChecking.run(files, options.comparison, tolerance, reporter)
+          case .update: return try GoldenUpdating.run(files, tolerance)
+          }
+        } catch let failure as GoldenFailure {
+          throw try report(failure, kind, files)
         }
-      } catch {
-        throw try report(error, kind, files)
       }
     }
   }
@@ -70,8 +75,12 @@ enum GoldenCommand {
       )
     }
     let files = try GoldenFiles(golden: paths[0], traces: Array(paths.dropFirst()), options)
-    let (outputs, inputs) = kind == .update ? ([paths[0]] + json, []) : (json, [paths[0]])
-    try Tool.requireApart(outputs: outputs, inputs: inputs + files.traceInputs)
+    if kind == .update {
+      try Tool.requireApart(outputs: [paths[0]] + json, inputs: files.traceInputs)
+    } else {
+      try options.comparison.reports.requireApart(
+        jsonPath: options.jsonPath, inputs: [paths[0]] + files.traceInputs)
+    }
     return files
   }
 

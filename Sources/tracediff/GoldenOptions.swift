@@ -58,7 +58,10 @@ extension GoldenOptions {
       summary:
         "Checks a trace against a golden and names, in the order of execution, the first tensor that differs and the "
         + "first that is beyond tolerance.",
-      groups: [toleranceGroup, selectionGroup, inputGroup, OptionGroup("Output", [json])],
+      groups: [
+        toleranceGroup, selectionGroup, inputGroup,
+        OptionGroup("Output", [json] + CheckReports.options.map { $0.lifted(to: \.comparison.reports) }),
+      ],
       details: [
         "A record passes if its bits are the golden's, or if the error that its sketch estimates keeps to",
         "    \(GoldenReport.inequality)",

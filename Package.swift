@@ -55,8 +55,8 @@ let package = Package(
     .executableTarget(
       name: "tracediff",
       dependencies: [
-        "CIReports", "Explanation", "Goldens", "Model", "TensorArchives", "TraceComparison", "ToolSupport", "TraceFormat",
-        "TraceSources",
+        "CIReports", "Explanation", "Goldens", "Model", "TensorArchives", "TraceComparison", "ToolSupport",
+        "TraceFormat", "TraceSources",
       ],
       swiftSettings: settings),
     .executableTarget(

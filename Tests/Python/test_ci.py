@@ -101,7 +101,23 @@ class CITestCase(unittest.TestCase):
         damaged = bytearray(whole)
         damaged[whole.index(trace.records[("q.rope", 0, 3)].tobytes())] ^= 1
         (cls.folder / "damaged.trace").write_bytes(damaged)
+        cls.make_parts(trace)
         cls.make_hostile()
+        cls.make_goldens()
+
+    @classmethod
+    def make_parts(cls, trace):
+        """The run in two parts, one per layer; a part that disagrees with the first, and one of another model."""
+        def part(name, number, layers, header=None, moved=0):
+            records = {key: value + np.float32(moved) for key, value in trace.records.items() if key[1] in layers}
+            numbers = {"part": number, "parts": 2, **(header or {})}
+            tracefile.write_trace(cls.folder / name, {**trace.header, **numbers}, trace.tokens, records)
+
+        part("p0.trace", 0, (None, 0))
+        part("p1.trace", 1, (1, 2))
+        part("p1-again.trace", 1, (0, 1, 2))
+        part("p1-moved.trace", 1, (0, 1, 2), moved=1)
+        part("p1-model.trace", 1, (1, 2), header={"dim": 49})
 
     @classmethod
     def make_hostile(cls):
@@ -110,6 +126,15 @@ class CITestCase(unittest.TestCase):
         tracefile.write_trace(cls.folder / "hostile.trace", {"producer": "<&\">"}, [text], records)
         moved = {key: value + 1 for key, value in records.items()}
         tracefile.write_trace(cls.folder / "<&'\">::x.trace", {"producer": "]]>"}, [text], moved)
+
+    @classmethod
+    def make_goldens(cls):
+        for name in ("expected", "part", "nan", "hostile"):
+            cls.done("tracediff", "golden", "record", name + ".trace", "-o", name + ".golden")
+        lines = (cls.folder / "expected.golden").read_text(encoding="utf-8").splitlines(keepends=True)
+        place = lines.index("sketches\n") + 2
+        lines[place] = ("B" if lines[place][0] == "A" else "A") + lines[place][1:]
+        (cls.folder / "damaged.golden").write_text("".join(lines), encoding="utf-8")
 
     def tracediff(self, *arguments, **environment):
         return run("tracediff", *arguments, folder=self.folder, environment=environment)
@@ -128,6 +153,13 @@ COMPARISONS = [
     (["expected.trace", "far.trace"], 1, "diverged"),
     (["expected.trace", "far.trace", "--all"], 1, "diverged"),
     (["expected.trace", "far.trace", "--exact"], 1, "diverged"),
+    (["expected.trace", "far.trace", "--first"], 1, "diverged"),
+    (["expected.trace", "tokens.trace", "--first"], 1, "diverged"),
+    (["expected.trace", "same.trace", "--first"], 0, "identical"),
+    (["expected.trace", "near.trace", "--first", "--exact"], 1, "diverged"),
+    (["expected.trace", "p0.trace", "p1.trace"], 0, "identical"),
+    (["expected.trace", "p0.trace", "p1-moved.trace"], 1, "diverged"),
+    (["expected.trace", "p0.trace", "p1-model.trace"], 2, "incomparable"),
     (["expected.trace", "far.trace", "--ulp", "4", "--rtol", "q=1e-3", "--atol", "k=1"], 1, "diverged"),
     (["expected.trace", "nan.trace", "--all"], 1, "diverged"),
     (["expected.trace", "tokens.trace"], 1, "diverged"),
@@ -162,10 +194,64 @@ EXPLANATIONS = [
     (["missing.trace", "--model", "missing.bin"], 2, "unchecked"),
 ]
 
+# Arguments, exit status and verdict of checks against goldens of every kind.
+CHECKS = [
+    (["expected.golden", "expected.trace"], 0, "identical"),
+    (["expected.golden", "same.trace"], 0, "identical"),
+    (["expected.golden", "near.trace"], 0, "within_tolerance"),
+    (["expected.golden", "precise.trace"], 0, "within_tolerance"),
+    (["expected.golden", "half.trace", "--exact"], 1, "diverged"),
+    (["expected.golden", "far.trace"], 1, "diverged"),
+    (["expected.golden", "far.trace", "--rtol", "1e-3", "--rtol", "q=1e-3", "--atol", "k=1"], 1, "diverged"),
+    (["expected.golden", "near.trace", "--exact"], 1, "diverged"),
+    (["expected.golden", "nan.trace"], 1, "diverged"),
+    (["nan.golden", "expected.trace"], 1, "diverged"),
+    (["nan.golden", "nan.trace"], 0, "identical"),
+    (["expected.golden", "tokens.trace"], 1, "diverged"),
+    (["expected.golden", "part.trace"], 2, "incomparable"),
+    (["part.golden", "expected.trace"], 2, "incomparable"),
+    (["expected.golden", "part.trace", "--common"], 0, "identical"),
+    (["expected.golden", "far.trace", "--only", "k", "--layers", "1..", "--positions", "..3"], 0, "identical"),
+    (["expected.golden", "p0.trace", "p1.trace"], 0, "identical"),
+    (["expected.golden", "p0.trace", "p1-moved.trace"], 1, "diverged"),
+    (["expected.golden", "shapes.trace"], 2, "incomparable"),
+    (["expected.golden", "foreign.trace"], 2, "incomparable"),
+    (["expected.golden", "model.trace"], 2, "incomparable"),
+    (["expected.golden", "cut.trace"], 2, "incomparable"),
+    (["expected.golden", "damaged.trace"], 2, "incomparable"),
+    (["expected.golden", "noise.trace"], 2, "incomparable"),
+    (["expected.golden", "missing.trace"], 2, "incomparable"),
+    (["missing.golden", "expected.trace"], 2, "incomparable"),
+    (["noise.trace", "expected.trace"], 2, "incomparable"),
+    (["damaged.golden", "expected.trace"], 2, "incomparable"),
+    (["hostile.golden", "<&'\">::x.trace"], 1, "diverged"),
+]
+
+# Golden, trace, exit status and verdict of updates. The verdict is that of what both have; what changed is recorded anyway.
+UPDATES = [
+    ("expected.golden", "same.trace", 0, "identical"),
+    ("expected.golden", "near.trace", 0, "within_tolerance"),
+    ("expected.golden", "far.trace", 0, "diverged"),
+    ("expected.golden", "nan.trace", 0, "diverged"),
+    ("expected.golden", "tokens.trace", 0, "diverged"),
+    ("expected.golden", "part.trace", 0, "identical"),
+    ("expected.golden", "shapes.trace", 0, "incomparable"),
+    ("expected.golden", "model.trace", 0, "incomparable"),
+    ("expected.golden", "cut.trace", 2, "incomparable"),
+    ("expected.golden", "missing.trace", 2, "incomparable"),
+    ("damaged.golden", "same.trace", 2, "incomparable"),
+    ("missing.golden", "same.trace", 2, "incomparable"),
+]
+
+RECORDINGS = [("expected.trace", 0), ("nan.trace", 0), ("hostile.trace", 0), ("cut.trace", 2), ("damaged.trace", 2),
+              ("noise.trace", 2), ("missing.trace", 2)]
+
 INSPECTIONS = [
     (["expected.trace"], 0), (["precise.trace", "--tokens"], 0), (["expected.trace", "--only", "att", "--full"], 0),
     (["nan.trace", "--only", "q.rope", "--layers", "1"], 0), (["hostile.trace"], 0), (["hostile.trace", "--only", "*"], 0),
     (["cut.trace"], 2), (["damaged.trace", "--only", "q.rope"], 2), (["noise.trace"], 2), (["missing.trace"], 2),
+    (["p0.trace", "p1.trace"], 0), (["p0.trace", "p1-again.trace"], 0), (["p0.trace", "p1.trace", "--only", "q"], 0),
+    (["p0.trace", "p1-moved.trace"], 2), (["p0.trace", "p1-model.trace"], 2), (["p0.trace", "missing.trace"], 2),
 ]
 
 
@@ -215,6 +301,31 @@ class JUnitTests(CITestCase):
             with self.subTest(arguments):
                 self.check(["explain"] + arguments, status)
 
+    def test_goldens(self):
+        for arguments, status, verdict in CHECKS:
+            with self.subTest(arguments):
+                suite, _ = self.check(["golden", "check"] + arguments, status)
+                properties = {p.get("name"): p.get("value") for p in suite.find("properties")}
+                self.assertEqual(properties, {"verdict": verdict, "exit_status": str(status)})
+
+    def test_places_of_goldens(self):
+        _, cases = self.check(["golden", "check", "expected.golden", "expected.trace"], 0)
+        self.assertEqual(len(cases), 3 * 17 + 3)
+        _, cases = self.check(["golden", "check", "expected.golden", "far.trace"], 1)
+        wrong = {name for name, case in cases.items() if case.find("failure") is not None}
+        self.assertEqual(wrong, {("q.rope", "layer 1")})
+        failure = cases[("q.rope", "layer 1")].find("failure")
+        self.assertEqual(failure.get("message"), "1 of 8 records beyond tolerance, first at position 4")
+        self.assertIn("first beyond tolerance: q.rope, layer 1, position 4", failure.text)
+        for arguments, holder in ((["expected.golden", "part.trace"], "golden"), (["part.golden", "expected.trace"], "trace")):
+            _, cases = self.check(["golden", "check"] + arguments, 2)
+            title = "only the %s has q.rope, layer 1, position 4" % holder
+            self.assertIn("missing", cases[("q.rope", title)].find("error").get("message"))
+        _, cases = self.check(["golden", "check", "missing.golden", "expected.trace"], 2)
+        self.assertIn("missing.golden: ", cases[("expected", "trace")].find("error").get("message"))
+        _, cases = self.check(["golden", "check", "damaged.golden", "expected.trace"], 2)
+        self.assertRegex(cases[("expected", "trace")].find("error").get("message"), r"damaged.golden: line \d+")
+
     def test_places(self):
         _, cases = self.check(["expected.trace", "far.trace"], 1)
         self.assertEqual(len(cases), 3 * 17 + 3)
@@ -246,6 +357,7 @@ class JUnitTests(CITestCase):
         make_coarse(self.folder)
         every = [(arguments, status) for arguments, status, _ in COMPARISONS]
         every += [(["explain"] + arguments, status) for arguments, status, _ in EXPLANATIONS]
+        every += [(["golden", "check"] + arguments, status) for arguments, status, _ in CHECKS]
         for arguments, status in every:
             with self.subTest(arguments):
                 self.tracediff(*arguments, "--junit", "result.xml")
@@ -263,7 +375,11 @@ class JUnitTests(CITestCase):
 class GitHubTests(CITestCase):
     def test_nothing_but_our_commands_is_a_command(self):
         """Reads the output as the runner does: lines that begin with `::`, blanks before them passed over."""
-        for arguments, status, verdict in COMPARISONS + [(["expected.trace", "same.trace", "--only", "x,y"], 2, "trouble")]:
+        every = COMPARISONS + [(["expected.trace", "same.trace", "--only", "x,y"], 2, "trouble")]
+        checks = CHECKS + [(["expected.golden", "same.trace", "--only", "x,y"], 2, "trouble")]
+        every = [("tracediff", *case) for case in every]
+        every += [("tracediff golden check", ["golden", "check"] + arguments, *rest) for arguments, *rest in checks]
+        for tool, arguments, status, verdict in every:
             with self.subTest(arguments):
                 page = self.folder / "page.md"
                 page.unlink(missing_ok=True)
@@ -281,10 +397,10 @@ class GitHubTests(CITestCase):
                 self.assertIsNone(token)
                 pattern = r"::(error|notice) title=([^:,\r\n]*)::[^\r\n]+"
                 titles = [re.fullmatch(pattern, command).groups() for command in commands]
-                self.assertEqual(titles[0], ("error" if status else "notice", "tracediff%3A " + verdict))
+                self.assertEqual(titles[0], ("error" if status else "notice", tool + "%3A " + verdict))
                 self.assertLessEqual(len(titles), 10)
                 text = page.read_text(encoding="utf-8")
-                self.assertIn("tracediff\\: " + verdict.replace("_", "\\_"), text.split("\n")[0])
+                self.assertIn(tool + "\\: " + verdict.replace("_", "\\_"), text.split("\n")[0])
                 self.assertNotIn("<b>", text)
 
 
@@ -378,9 +494,109 @@ class SchemaTests(CITestCase):
         alter("tolerance", "rtol", value="tight")
         alter("tokens_part", value={"position": 1})
         alter("oracle", value={})
+        alter("stopped_at_first", value=1)
         incomparable = self.document(["expected.trace", "part.trace"], 2)
         incomparable["unmatched"]["expected"][0]["reason"] = "gone"
         self.assertFalse(validator.is_valid(incomparable))
+
+    def test_first(self):
+        for arguments, stopped in ((["far.trace", "--first"], True), (["far.trace"], False), (["same.trace", "--first"], False)):
+            document = self.document(["expected.trace"] + arguments, 1 if arguments[0] == "far.trace" else 0)
+            self.assertIs(document["stopped_at_first"], stopped, arguments)
+
+    def test_golden_checks(self):
+        self.name = "golden-1"
+        validator = self.validator(self.name)
+        for arguments, status, verdict in CHECKS:
+            with self.subTest(arguments):
+                document = self.document(["golden", "check"] + arguments, status)
+                self.assertEqual((document["command"], document["verdict"]), ("check", verdict))
+                self.assertValid(validator, document)
+                self.assertEveryKeyCounts(validator, document)
+
+    def test_golden_updates(self):
+        self.name = "golden-1"
+        validator = self.validator(self.name)
+        for golden, trace, status, verdict in UPDATES:
+            with self.subTest((golden, trace)):
+                shutil.rmtree(self.folder / "update", ignore_errors=True)
+                os.mkdir(self.folder / "update")
+                copied = self.folder / "update" / golden
+                if (self.folder / golden).exists():
+                    shutil.copyfile(self.folder / golden, copied)
+                document = self.document(["golden", "update", copied, trace], status)
+                self.assertEqual((document["command"], document["verdict"]), ("update", verdict))
+                self.assertValid(validator, document)
+                self.assertEveryKeyCounts(validator, document)
+                if status == 0:
+                    changed = copied.read_bytes() != (self.folder / golden).read_bytes()
+                    self.assertEqual(document["changed"], changed)
+                    self.assertEqual(document["line_count"], copied.read_bytes().count(b"\n"))
+
+    def test_golden_recordings(self):
+        self.name = "golden-1"
+        validator = self.validator(self.name)
+        for trace, status in RECORDINGS:
+            with self.subTest(trace):
+                document = self.document(["golden", "record", trace, "-o", "recorded.golden"], status)
+                self.assertEqual(document["command"], "record")
+                self.assertValid(validator, document)
+                self.assertEveryKeyCounts(validator, document)
+                if status == 0:
+                    self.assertEqual(document["byte_count"], (self.folder / "recorded.golden").stat().st_size)
+
+    def test_altered_goldens(self):
+        validator = self.validator("golden-1")
+        documents = {
+            "recorded": self.document(["golden", "record", "expected.trace", "-o", "recorded.golden"], 0),
+            "unread": self.document(["golden", "check", "missing.golden", "expected.trace"], 2),
+            "part": self.document(["golden", "check", "expected.golden", "part.trace"], 2),
+            "far": self.document(["golden", "check", "expected.golden", "far.trace"], 1),
+            "same": self.document(["golden", "check", "expected.golden", "same.trace"], 0)}
+        shutil.copyfile(self.folder / "expected.golden", self.folder / "updated.golden")
+        documents["updated"] = self.document(["golden", "update", "updated.golden", "far.trace"], 0)
+
+        def alter(name, *path, value):
+            altered = copy.deepcopy(documents[name])
+            place = altered
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = value
+            self.assertFalse(validator.is_valid(altered), (name, path))
+        for name in documents:
+            self.assertValid(validator, documents[name])
+            alter(name, "schema", value="tracediff.golden/2")
+            alter(name, "command", value="show")
+            alter(name, "exit_status", value=3)
+            alter(name, "problems", value=[{"trace": "third", "message": "x"}])
+            alter(name, "problem_count", value=-1)
+            for other in ("record", "check", "update"):
+                if other != documents[name]["command"] and name != "unread":
+                    alter(name, "command", value=other)
+        finding = documents["far"]["first_divergence"]
+        for key in finding:
+            alter("far", "first_divergence", value={k: v for k, v in finding.items() if k != key})
+        for key, value in (("layer", -1), ("site", None), ("dtype", "float128"), ("error", -1), ("ratio", "much"),
+                           ("beyond", 1), ("expected_fingerprint", "12"), ("actual_fingerprint", 12), ("resolution", None),
+                           ("non_finite", {"expected": 0, "actual": 0, "mismatched": 0})):
+            alter("far", "first_divergence", key, value=value)
+        for key, value in (("verdict", "identical"), ("verdict", "within_tolerance"), ("exit_status", 0), ("exit_status", 2),
+                           ("sites", [documents["far"]["sites"][0]] * 101), ("sites", [{}]), ("tolerance", None),
+                           ("golden", {"file": "x", "producer": None}), ("actual", {"file": "x", "producer": None})):
+            alter("far", key, value=value)
+        alter("same", "first_difference", value=finding)
+        alter("same", "differing_records", value=1)
+        alter("same", "exit_status", value=1)
+        alter("part", "unmatched", "expected", 0, "reason", value="gone")
+        alter("part", "exit_status", value=1)
+        alter("updated", "exit_status", value=1)
+        alter("updated", "changed", value=1)
+        alter("unread", "verdict", value="diverged")
+        alter("unread", "exit_status", value=0)
+        alter("unread", "problem_count", value=0)
+        alter("unread", "first_divergence", value=finding)
+        alter("recorded", "exit_status", value=2)
+        alter("recorded", "recorded", value={"records": 1})
 
     def test_explanations(self):
         self.name = "explain-1"
@@ -409,6 +625,18 @@ class SchemaTests(CITestCase):
                     if key not in ("sites", "site_count", "tensors", "tensor_count"):
                         lacking = {name: value for name, value in document.items() if name != key}
                         self.assertFalse(validator.is_valid(lacking), key)
+
+    def test_inspections_of_parts(self):
+        validator = self.validator("inspect-1")
+        document = self.document(["inspect", "p0.trace", "p1-again.trace"], 0)
+        self.assertEqual([part["file"] for part in document["parts"]], ["p0.trace", "p1-again.trace"])
+        self.assertEqual([part["part"] for part in document["parts"]], [0, 1])
+        self.assertEqual((document["part_count"], document["copies"]), (2, 8 * 17))
+        self.assertNotIn("parts", self.document(["inspect", "expected.trace"], 0))
+        part = document["parts"][0]
+        for altered in ({"parts": []}, {"part_count": 0}, {"copies": -1}, {"parts": [part] * 101}, {"parts": [{}]},
+                        {"parts": [{**part, "part": -1}]}, {"parts": [{**part, "complete": None}]}):
+            self.assertFalse(validator.is_valid({**document, **altered}), altered)
 
     def test_histories(self):
         path = self.folder / "history.jsonl"

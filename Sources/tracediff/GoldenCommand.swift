@@ -1,3 +1,4 @@
+import CIReports
 import Goldens
 import ToolSupport
 import TraceComparison
@@ -45,7 +46,7 @@ enum GoldenCommand {
           case .update: return try GoldenUpdating.run(files, tolerance)
           }
         } catch let failure as GoldenFailure {
-          throw try report(failure, kind, files)
+          throw try report(failure, kind, files, reporter)
         }
       }
     }
@@ -88,7 +89,7 @@ enum GoldenCommand {
   ///
   /// - Returns: the error for people.
   private static func report(
-    _ failure: GoldenFailure, _ kind: GoldenDocument.Command, _ files: GoldenFiles
+    _ failure: GoldenFailure, _ kind: GoldenDocument.Command, _ files: GoldenFiles, _ reporter: CheckReporter
   ) throws -> any Error {
     switch failure {
     case .usage(let error): return error
@@ -97,6 +98,8 @@ enum GoldenCommand {
       let problem = Verdict.Problem(side: side, message: message)
       try files.write(
         GoldenDocument(kind, problems: [problem], goldenPath: files.golden, actualPath: files.trace))
+      try reporter.report(
+        CheckSummary(problems: [problem], tool: reporter.tool, subject: reporter.subject))
       return ToolError.failed(message)
     }
   }

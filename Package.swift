@@ -101,7 +101,7 @@ let package = Package(
     .testTarget(
       name: "CIReportsTests",
       dependencies: [
-        "CIReports", "Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport",
+        "CIReports", "Explanation", "Goldens", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport",
       ],
       swiftSettings: settings),
     .executableTarget(

@@ -1,5 +1,6 @@
 import ToolSupport
 import TraceFormat
+import TraceSources
 
 /// What the user wants exported.
 struct ExportOptions {
@@ -42,6 +43,7 @@ extension ExportOptions {
         "Beside the records stand the arrays 'tokens' and 'positions', and header and tokens as one JSON text: the member "
           + "trace.json of an .npz, the metadata 'trace' of .safetensors. So what is exported compares as identical.",
         Option<Self>.selectionDetails,
+        TraceOperands.details,
         "Exit status: 0 if everything was written, 2 if not; then there is no file.",
       ])
   }

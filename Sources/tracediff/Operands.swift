@@ -22,5 +22,6 @@ extension TraceOperands {
   static let details =
     "A trace is a file, several files that are parts of it, or a folder, whose *.trace files are its parts: ranks, ranges of "
     + "layers or of positions. Records that several parts hold alike count once; missing parts, and parts that disagree, are "
-    + "problems."
+    + "problems. Arrays of other programs (.npz, .safetensors, .npy, or a folder of these) are a trace too, with --map where "
+    + "their names are not those of an export (docs/mapping.md)."
 }

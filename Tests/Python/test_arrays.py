@@ -661,6 +661,14 @@ class CommandTests(TestCase):
             tensor, = self.document("inspect", path, "--map", self.mapping, *place, "--full")["tensors"]
             self.assertEqual(np.array(tensor["values"], np.float32).tobytes(), self.stacks["q.rope"][2, 4].tobytes())
 
+    def test_history(self):
+        history = self.path("drift.jsonl")
+        for commit, run in (("a1", self.stacks), ("b2", self.changed())):
+            path = next(self.kinds(run))
+            self.tracediff("history", "append", history, "--commit", commit, self.path("a.trace"), path, "--map", self.mapping)
+        with open(history, encoding="utf-8") as file:
+            self.assertEqual([json.loads(line)["verdict"] for line in file], ["identical", "diverged"])
+
     def parts(self, run):
         """The run as a file for each position, of stacks over the layers."""
         for position in range(POSITIONS):

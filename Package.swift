@@ -36,13 +36,17 @@ let package = Package(
       name: "Explanation",
       dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
+    .target(
+      name: "Goldens", dependencies: ["TraceComparison", "TraceFormat"], swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
     .target(name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
     .executableTarget(
-      name: "TraceDump", dependencies: ["Model", "PlatformLibc", "ToolSupport", "TraceFormat", "VectorKernels"],
+      name: "TraceDump",
+      dependencies: ["Goldens", "Model", "PlatformLibc", "ToolSupport", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
     .executableTarget(
-      name: "tracediff", dependencies: ["Explanation", "Model", "TraceComparison", "ToolSupport", "TraceFormat"],
+      name: "tracediff",
+      dependencies: ["Explanation", "Goldens", "Model", "TraceComparison", "ToolSupport", "TraceFormat"],
       swiftSettings: settings),
     .executableTarget(
       name: "Synthesize", dependencies: ["Synthesis", "Model", "ToolSupport", "TraceFormat"],
@@ -66,6 +70,10 @@ let package = Package(
       dependencies: [
         "Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport", "VectorKernels",
       ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "GoldensTests",
+      dependencies: ["Goldens", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
       swiftSettings: settings),
     .executableTarget(
       name: "Recall", dependencies: ["Explanation", "TraceFormat", "Model", "TestSupport"],

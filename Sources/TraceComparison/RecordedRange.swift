@@ -1,7 +1,7 @@
-import TraceFormat
+package import TraceFormat
 
 /// What a trace's header says was to be recorded.
-struct RecordedRange {
+package struct RecordedRange: Sendable {
   private let sites: Set<String>?
   private let layers: ClosedRange<Int>?
   private let layersWereRestricted: Bool
@@ -10,7 +10,8 @@ struct RecordedRange {
   private let steps: Int?
   private let isNotQuantized: Bool
 
-  init(_ header: TraceHeader) {
+  /// What a header says.
+  package init(_ header: TraceHeader) {
     isNotQuantized = header[text: .precision].map { $0 != "int8" } ?? false
     sites = header[text: .sites].map { Set($0.split(separator: ",").map(String.init)) }
     let (first, last) = (header[integer: .firstLayer] ?? 0, header[integer: .lastLayer] ?? Int.max)

@@ -1,4 +1,4 @@
-import TraceFormat
+package import TraceFormat
 
 /// The records of one name that only one of the traces has, for one reason: where a site is missing, it is mostly missing
 /// everywhere.
@@ -12,12 +12,14 @@ public struct UnmatchedGroup: Equatable, Sendable {
   /// The positions from the first to the last.
   public private(set) var positions: ClosedRange<Int>
 
-  init(_ first: UnmatchedRecord) {
+  /// A group that a record begins; it is yet to be added.
+  package init(_ first: UnmatchedRecord) {
     self.first = first
     positions = first.key.position...first.key.position
   }
 
-  mutating func add(_ key: RecordKey) {
+  /// Takes a record of the same name and reason.
+  package mutating func add(_ key: RecordKey) {
     recordCount += 1
     positions = positions.extended(to: key.position)
     if let layer = key.layer { layers = layers?.extended(to: layer) ?? layer...layer }

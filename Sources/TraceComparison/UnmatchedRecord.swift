@@ -29,7 +29,7 @@ public struct UnmatchedRecord: Equatable, Sendable {
   }
 
   /// The reason in words, with the suggestion.
-  var explanation: String { reason.rawValue + (suggestion.map { "; did you mean \($0)?" } ?? "") }
+  package var explanation: String { reason.rawValue + (suggestion.map { "; did you mean \($0)?" } ?? "") }
 
   /// An unmatched record.
   public init(key: RecordKey, reason: Reason) {
@@ -40,7 +40,7 @@ public struct UnmatchedRecord: Equatable, Sendable {
 
 extension UnmatchedRecord.Reason {
   /// Why a trace with a given header lacks a record.
-  init(lacking key: RecordKey, header: RecordedRange, isDamaged: Bool) {
+  package init(lacking key: RecordKey, header: RecordedRange, isDamaged: Bool) {
     if header.isOfOtherKind(key) {
       self = .wrongKind
     } else if key.name.site == nil, !header.names(key) {

@@ -67,7 +67,7 @@ extension Verdict {
 
 extension Verdict.Outcome {
   /// The verdict in words.
-  var words: String { self == .withinTolerance ? "within tolerance" : rawValue }
+  package var words: String { self == .withinTolerance ? "within tolerance" : rawValue }
 }
 
 /// A number and its noun.

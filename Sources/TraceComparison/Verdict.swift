@@ -36,6 +36,11 @@ public struct Verdict: Sendable {
     public var expected: TensorShape
     /// The actual shape.
     public var actual: TensorShape
+
+    /// A mismatch.
+    package init(key: RecordKey, expected: TensorShape, actual: TensorShape) {
+      (self.key, self.expected, self.actual) = (key, expected, actual)
+    }
   }
 
   /// The tolerance that was applied.

@@ -1,13 +1,13 @@
-import TraceFormat
+package import TraceFormat
 
 extension VerdictDocument {
-  static func place(_ key: RecordKey) -> [(String, JSONValue)] {
+  package static func place(_ key: RecordKey) -> [(String, JSONValue)] {
     [
       ("site", .string(key.name.text)), ("layer", JSONValue(key.layer)), ("position", .integer(key.position)),
     ]
   }
 
-  static func value(_ tolerance: Tolerance) -> JSONValue {
+  package static func value(_ tolerance: Tolerance) -> JSONValue {
     func overrides(_ list: [Tolerance.Override]) -> JSONValue {
       .array(list.map { .object([("sites", .string($0.pattern.text)), ("value", .number($0.value))]) })
     }
@@ -18,25 +18,25 @@ extension VerdictDocument {
     ])
   }
 
-  static func value(_ record: UnmatchedRecord) -> JSONValue {
+  package static func value(_ record: UnmatchedRecord) -> JSONValue {
     .object(
       place(record.key) + [
         ("reason", .string(record.reason.rawValue)), ("did_you_mean", JSONValue(record.suggestion)),
       ])
   }
 
-  static func value(_ mismatch: Verdict.ShapeMismatch) -> JSONValue {
+  package static func value(_ mismatch: Verdict.ShapeMismatch) -> JSONValue {
     .object(
       place(mismatch.key) + [
         ("expected_shape", shape(mismatch.expected)), ("actual_shape", shape(mismatch.actual)),
       ])
   }
 
-  static func value(_ problem: Verdict.Problem) -> JSONValue {
+  package static func value(_ problem: Verdict.Problem) -> JSONValue {
     .object([("trace", .string(problem.side.rawValue)), ("message", .string(problem.message))])
   }
 
-  static func value(_ parting: TokenParting) -> JSONValue {
+  package static func value(_ parting: TokenParting) -> JSONValue {
     .object([
       ("position", .integer(parting.position)), ("expected", JSONValue(parting.expected?.id)),
       ("actual", JSONValue(parting.actual?.id)),
@@ -108,5 +108,5 @@ extension VerdictDocument {
     ])
   }
 
-  private static func shape(_ shape: TensorShape) -> JSONValue { .array(shape.dimensions.map { .integer($0) }) }
+  package static func shape(_ shape: TensorShape) -> JSONValue { .array(shape.dimensions.map { .integer($0) }) }
 }

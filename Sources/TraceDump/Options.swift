@@ -96,7 +96,8 @@ struct Options {
                 """
             ) { (options, value) throws(UsageError) in options.tokens = try tokenList(value) },
             Option(
-              "tokens-from", value: "TRACE", help: "Force the input tokens that a trace holds, likewise."
+              "tokens-from", value: "TRACE|GOLDEN",
+              help: "Force the input tokens that a trace or a golden holds, likewise."
             ) { (options, value) throws(UsageError) in options.tokensFrom = try value.path() },
             Option("print-tokens", help: "Print the prompt's tokens, BOS first, and stop.") { $0.printsTokens = true },
           ]),

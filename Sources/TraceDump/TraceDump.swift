@@ -1,4 +1,5 @@
 import PlatformLibc
+import Goldens
 import Model
 import ToolSupport
 import TraceFormat
@@ -117,14 +118,24 @@ struct TraceDump {
     }
   }
 
+  /// The tokens of a trace, or of a golden.
   private static func tokens(of path: String) throws(ToolError) -> [Int] {
-    let trace = try Tool.naming(path) { () throws(TraceError) in try TraceFile(path: path) }
-    let tokens = (0..<trace.tokens.count).compactMap { trace.tokens[$0]?.id }
-    guard !tokens.isEmpty, tokens.count == trace.tokens.count else {
-      throw .failed("\(path): expected a token at every position from 0, found \(trace.tokens.count)")
+    if Golden.isGolden(path: path) {
+      let golden = try Tool.naming(path) { () throws(GoldenError) in try Golden(path: path) }
+      return try ids(golden.tokens, path)
     }
+    let trace = try Tool.naming(path) { () throws(TraceError) in try TraceFile(path: path) }
+    let tokens = try ids(trace.tokens, path)
     if let problem = trace.problems.first { warn("\(path): \(problem)") }
     return tokens
+  }
+
+  private static func ids(_ tokens: [Int: TraceToken], _ path: String) throws(ToolError) -> [Int] {
+    let ids = (0..<tokens.count).compactMap { tokens[$0]?.id }
+    guard !ids.isEmpty, ids.count == tokens.count else {
+      throw .failed("\(path): expected a token at every position from 0, found \(tokens.count)")
+    }
+    return ids
   }
 
   private static func warn(_ message: String) { Tool.diagnose(name, "warning: \(message)") }

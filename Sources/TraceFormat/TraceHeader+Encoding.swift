@@ -52,7 +52,7 @@ extension TraceHeader {
     }
   }
 
-  static func isValidName(_ name: [UInt8]) -> Bool {
+  package static func isValidName(_ name: [UInt8]) -> Bool {
     (1...64).contains(name.count)
       && name.allSatisfy {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)

@@ -66,7 +66,7 @@ public enum HeaderField: String, CaseIterable, Sendable {
   case vocabularySize = "vocab_size"
 
   /// The type letter of the field's value.
-  var type: UInt8 {
+  package var type: UInt8 {
     switch self {
     case .checkpointFingerprint, .precision, .prompt, .sites: UInt8(ascii: "t")
     case .normEpsilon, .ropeBase, .temperature, .topP: UInt8(ascii: "r")

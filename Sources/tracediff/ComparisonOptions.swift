@@ -38,6 +38,7 @@ extension ComparisonOptions {
         "EXPECTED ACTUAL [options]",
         "explain TRACE --model CHECKPOINT [options]      (see tracediff explain --help)",
         "inspect TRACE [options]                         (see tracediff inspect --help)",
+        "golden record|check|update                      (see tracediff golden --help)",
       ],
       summary: "Compares two traces record by record and names, in the order of execution, the first tensor and "
         + "position that differ and the first that are beyond tolerance.",
@@ -113,7 +114,7 @@ extension ComparisonOptions {
   }
 
   /// `R` sets the limit for all, `SITES=R` for some.
-  private static func read(
+  static func read(
     _ value: OptionValue, into limit: inout Double?, overrides: inout [Tolerance.Override]
   ) throws(UsageError) {
     let expected = "a finite number that is not negative, or SITES=NUMBER"

@@ -1,0 +1,76 @@
+import TraceComparison
+import TraceFormat
+
+extension GoldenRun {
+  /// What comes of a check: the verdict, and what a new golden is made from or why there is none.
+  struct Result {
+    let verdict: GoldenVerdict
+    let recorder: GoldenRecorder?
+    let failure: GoldenError?
+  }
+
+  /// Adds what can only be said at the end.
+  consuming func finish(_ actual: borrowing some TensorSource & ~Copyable) -> Result {
+    takeProblems(of: actual)
+    takeLacking(actual)
+    takeParting()
+    verdict.cases = cases.sorted { Self.order($0.key) < Self.order($1.key) }.map(\.value)
+    if verdict.headers.conflicts.isEmpty { takeUnusedPatterns() }
+    takeNotes()
+    return Result(verdict: verdict, recorder: recorder, failure: recordingFailure)
+  }
+
+  private static func order(_ id: CaseID) -> RecordKey { RecordKey(id.name, layer: id.layer, position: 0) }
+
+  private mutating func takeProblems(of actual: borrowing some TensorSource & ~Copyable) {
+    let messages = actual.problems.map(\.description)
+    for message in messages { takeProblem(message) }
+    let isCut = wasRead && !actual.isComplete
+    if messages.isEmpty, verdict.problems.isEmpty, isCut { takeProblem("the trace is cut short") }
+  }
+
+  private mutating func takeLacking(_ actual: borrowing some TensorSource & ~Copyable) {
+    let isDamaged = !actual.problems.isEmpty || !actual.isComplete
+    for key in lacking {
+      let reason = UnmatchedRecord.Reason(lacking: key, header: ranges.actual, isDamaged: isDamaged)
+      verdict.unmatched.expected.append(UnmatchedRecord(key: key, reason: reason))
+    }
+  }
+
+  private mutating func takeParting() {
+    guard verdict.headers.conflicts.isEmpty, let parting = search.parting else { return }
+    if parting.position <= check.filter.positions?.last ?? Int.max {
+      verdict.tokensPart = parting
+    } else {
+      verdict.notes.append("the tokens part at position \(parting.position), after the positions asked for")
+    }
+  }
+
+  private mutating func takeUnusedPatterns() {
+    func isUnused(_ pattern: NamePattern) -> Bool { !names.contains { pattern.matches($0.text) } }
+    verdict.unused.only = (check.filter.names ?? []).filter(isUnused)
+    verdict.unused.rtol = check.tolerance.rtolOverrides.map(\.pattern).filter(isUnused)
+    verdict.unused.atol = check.tolerance.atolOverrides.map(\.pattern).filter(isUnused)
+  }
+
+  private mutating func takeNotes() {
+    if verdict.headers.fingerprintsDiffer, verdict.differingRecords > 0 {
+      verdict.notes.append("different weights give different values")
+    }
+    if let first = blind.first {
+      verdict.notes.append(
+        "warning: the tolerance is blind in \(count(blind.records, "record")) that differ: it would pass zeros in "
+          + "their place too; the first is \(first)")
+    }
+    let rotated = [TensorName.site(.queryRotation), .site(.keyRotation)]
+    if lastPosition == 0, verdict.comparedRecords > 0, rotated.contains(where: names.contains) {
+      verdict.notes.append(
+        "warning: only position 0 was compared, where RoPE turns by nothing and softmax has one entry: mistakes in "
+          + "RoPE, in the causal mask and in the cache cannot show")
+    }
+    if let first = mixedTypes.first {
+      let records = count(mixedTypes.records, "record")
+      verdict.notes.append("compared in float64, for different dtypes: \(records); the first is \(first)")
+    }
+  }
+}

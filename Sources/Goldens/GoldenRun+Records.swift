@@ -1,0 +1,74 @@
+import TraceComparison
+import TraceFormat
+
+extension GoldenRun {
+  /// Compares a record of the trace with its sketch.
+  mutating func compare<Actual: TensorSource & ~Copyable>(
+    _ expected: GoldenCursor.Entry, _ actual: Measurement, _ source: borrowing Actual
+  ) {
+    let key = actual.key
+    let record = expected.record
+    guard record.shape == actual.shape else {
+      verdict.shapeMismatches.append(
+        Verdict.ShapeMismatch(key: key, expected: record.shape, actual: actual.shape))
+      return
+    }
+    let limits = check.tolerance.limits(for: key.name)
+    let comparison = SketchComparison(record.sketch, record.type, actual, limits)
+    verdict.comparedRecords += 1
+    verdict.comparedElements += actual.elementCount
+    lastPosition = max(lastPosition, key.position)
+    let id = CaseID(name: key.name, layer: key.layer)
+    cases[id, default: GoldenCase(name: key.name, layer: key.layer)].count(actual)
+    guard !comparison.isIdentical else { return }
+    let finding = GoldenFinding(
+      key: key, shape: actual.shape, expectedType: record.type, actualType: actual.type, comparison: comparison,
+      fingerprints: (record.sketch.fingerprint, actual.fingerprint),
+      token: golden.tokens[key.position] ?? source.tokens[key.position])
+    cases[id]?.take(finding)
+    take(finding)
+  }
+
+  /// Takes a record that differs.
+  private mutating func take(_ finding: GoldenFinding) {
+    let comparison = finding.comparison
+    if finding.expectedType != finding.actualType {
+      mixedTypes.records += 1
+      mixedTypes.first = mixedTypes.first ?? finding.key
+    }
+    let rms = comparison.expectedRMS
+    if comparison.passes, comparison.error > 0, rms > 0,
+      comparison.limits.allowance(expected: rms, rms: rms) >= rms
+    {
+      blind.records += 1
+      blind.first = blind.first ?? finding.key
+    }
+    // Where only the dtype differs, a later difference in value is what the reader looks for.
+    let isDifferent = !comparison.isEqualInOtherType
+    if isDifferent ? verdict.differingRecords == 0 : verdict.firstDifference == nil {
+      verdict.firstDifference = finding
+    }
+    if isDifferent { verdict.differingRecords += 1 } else { verdict.equalInOtherTypeRecords += 1 }
+    if !comparison.passes {
+      if verdict.divergentRecords == 0 { verdict.firstDivergence = finding }
+      verdict.divergentRecords += 1
+    }
+    if finding.isWorse(than: verdict.worst) { verdict.worst = finding }
+  }
+
+  /// Takes a record that only one side has.
+  mutating func takeUnmatched(_ key: RecordKey, of side: Side) {
+    switch side {
+    // Whether a trace that is still being read is damaged shows at its end.
+    case .expected: lacking.append(key)
+    case .actual:
+      let reason = UnmatchedRecord.Reason(lacking: key, header: ranges.expected, isDamaged: false)
+      verdict.unmatched.actual.append(UnmatchedRecord(key: key, reason: reason))
+    }
+  }
+
+  /// Takes something that is wrong with the trace.
+  mutating func takeProblem(_ message: String) {
+    verdict.problems.append(Verdict.Problem(side: .actual, message: message))
+  }
+}

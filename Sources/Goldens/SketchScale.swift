@@ -1,0 +1,44 @@
+/// A record's root mean square as its sketch holds it: zero, or rounded up to eight significant bits, in 18 bits.
+///
+/// It also fixes the step in which the projections are stored.
+struct SketchScale: Equatable, Sendable {
+  /// Eleven bits of exponent, as float64 has it, and seven of the fraction. 0 is zero.
+  let bits: UInt32
+
+  /// The scale of a sketch that was read.
+  init(bits: UInt32) { self.bits = bits }
+
+  /// The smallest scale that is not below a root mean square: finite, not negative.
+  init(roundingUp rms: Double) {
+    guard rms > 0 else {
+      bits = 0
+      return
+    }
+    let pattern = max(rms, .leastNormalMagnitude).bitPattern
+    let rounded = (pattern + (1 << 45 - 1)) >> 45
+    bits = UInt32(min(rounded, Self.greatest))
+  }
+
+  private static let greatest: UInt64 = 0x7FE << 7 | 0x7F
+
+  /// Whether these bits can stand in a sketch.
+  var isValid: Bool { bits == 0 || (0x80...UInt32(Self.greatest)).contains(bits) }
+
+  /// The root mean square.
+  var rms: Double { Double(bitPattern: UInt64(bits) << 45) }
+
+  /// The exponent of the step in which projections are stored; nil where all of them are zero.
+  ///
+  /// Let 2^s be the smallest power of two that is not below `rms * sqrt(elementCount)`. The step is 2^(s - 20), so that
+  /// 24 bits hold projections of up to eight times 2^s. No ordinary record has greater ones; a record that is nearly
+  /// parallel to the weights has, and is stored in coarse steps, which hold whatever projections can be.
+  func stepExponent(elementCount: Int, isCoarse: Bool) -> Int? {
+    guard bits > 0, elementCount > 0 else { return nil }
+    let (root, exponent) = (Double(elementCount).squareRoot(), rms.exponent)
+    let norm = rms.significand * root
+    let normExponent = Int(exponent) + Int(norm.exponent) + (norm.significand > 1 ? 1 : 0)
+    guard isCoarse else { return normExponent - 20 }
+    // A projection is at most 1.5 times the sum of magnitudes, and that at most root times the norm.
+    return normExponent + Int(root.exponent) + 2 - 23
+  }
+}

@@ -1,0 +1,36 @@
+import Goldens
+import ToolSupport
+import TraceComparison
+import TraceFormat
+
+/// `tracediff golden check FILE TRACE`.
+enum GoldenChecking {
+  static func run(
+    _ files: GoldenFiles, _ options: ComparisonOptions, _ tolerance: Tolerance
+  ) throws(GoldenFailure) -> ExitStatus {
+    let golden = try files.readGolden()
+    var trace = try files.openActual()
+    let check = GoldenCheck(
+      tolerance: tolerance, filter: options.filter, comparesCommonOnly: options.comparesCommonOnly)
+    let verdict = check.check(golden, &trace)
+    try requireUsed(verdict)
+    do throws(ToolError) {
+      try files.print(GoldenReport(verdict, goldenPath: files.golden, actualPath: files.trace).text)
+      try files.write(GoldenDocument(verdict, goldenPath: files.golden, actualPath: files.trace))
+    } catch { throw .tool(error) }
+    if verdict.exitStatus == ExitStatus.trouble.rawValue { Tool.diagnose(Program.name, verdict.headline) }
+    return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble
+  }
+
+  /// A pattern that matches nothing is bad usage.
+  static func requireUsed(_ verdict: GoldenVerdict) throws(GoldenFailure) {
+    let unused = [
+      ("--only", verdict.unused.only), ("--rtol", verdict.unused.rtol), ("--atol", verdict.unused.atol),
+    ]
+    for (option, patterns) in unused {
+      guard let pattern = patterns.first else { continue }
+      throw .usage(
+        UsageError("option '\(option)': no tensor of the golden or the trace matches '\(pattern.text)'"))
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import Goldens
+import ToolSupport
+import TraceComparison
+import TraceFormat
+
+/// `tracediff golden record|check|update`.
+enum GoldenCommand {
+  static func run(_ arguments: [Argument]) throws -> ExitStatus {
+    let rest = Array(arguments.dropFirst())
+    switch arguments.first?.text {
+    case "record": return try run(.record, GoldenOptions.record, rest)
+    case "check": return try run(.check, GoldenOptions.check, rest)
+    case "update": return try run(.update, GoldenOptions.update, rest)
+    default:
+      var options = GoldenOptions()
+      switch try GoldenOptions.overview.parse(arguments, into: &options) {
+      case .help: return try Tool.print(GoldenOptions.overview.help)
+      case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
+      case .run(let operands):
+        let found = operands.first.map { ", not '\($0.visible)'" } ?? ""
+        throw UsageError("'golden' needs one of 'record', 'check' and 'update'\(found); see tracediff golden --help")
+      }
+    }
+  }
+
+  private static func run(
+    _ kind: GoldenDocument.Command, _ command: Command<GoldenOptions>, _ arguments: [Argument]
+  ) throws -> ExitStatus {
+    var options = GoldenOptions()
+    switch try command.parse(arguments, into: &options) {
+    case .help: return try Tool.print(command.help)
+    case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
+    case .run(let operands):
+      let paths = operands.map(\.path)
+      let files = try files(kind, paths, options)
+      let tolerance = try options.comparison.tolerance()
+      do throws(GoldenFailure) {
+        switch kind {
+        case .record: return try GoldenRecording.run(files)
+        case .check: return try GoldenChecking.run(files, options.comparison, tolerance)
+        case .update: return try GoldenUpdating.run(files, tolerance)
+        }
+      } catch {
+        throw try report(error, kind, files)
+      }
+    }
+  }
+
+  /// Which files take part, after a look at what would overwrite what.
+  private static func files(
+    _ kind: GoldenDocument.Command, _ paths: [String], _ options: GoldenOptions
+  ) throws -> GoldenFiles {
+    let json = options.jsonPath.map { [$0] } ?? []
+    if kind == .record {
+      guard paths.count == 1 else {
+        throw UsageError("one trace is needed, not \(paths.count); see tracediff golden record --help")
+      }
+      guard let output = options.outputPath else {
+        throw UsageError("the golden's name is needed: -o FILE; see tracediff golden record --help")
+      }
+      try Tool.requireApart(outputs: [output] + json, inputs: paths)
+      let files = try GoldenFiles(golden: output, trace: paths[0], json: options.jsonPath)
+      if files.isQuiet, try Tool.isStandardOutput(output) {
+        throw UsageError("standard output cannot take both the golden and the JSON")
+      }
+      return files
+    }
+    guard paths.count == 2 else {
+      throw UsageError(
+        "a golden and a trace are needed, FILE and TRACE, not \(paths.count); "
+          + "see tracediff golden \(kind.rawValue) --help"
+      )
+    }
+    try Tool.requireApart(
+      outputs: kind == .update ? [paths[0]] + json : json, inputs: kind == .update ? [paths[1]] : paths)
+    return try GoldenFiles(golden: paths[0], trace: paths[1], json: options.jsonPath)
+  }
+
+  /// Writes down for machines why a command failed.
+  ///
+  /// - Returns: the error for people.
+  private static func report(
+    _ failure: GoldenFailure, _ kind: GoldenDocument.Command, _ files: GoldenFiles
+  ) throws -> any Error {
+    switch failure {
+    case .usage(let error): return error
+    case .tool(let error): return error
+    case .input(let side, let message):
+      let problem = Verdict.Problem(side: side, message: message)
+      try files.write(
+        GoldenDocument(kind, problems: [problem], goldenPath: files.golden, actualPath: files.trace))
+      return ToolError.failed(message)
+    }
+  }
+}

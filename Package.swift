@@ -20,6 +20,7 @@ let package = Package(
     .library(name: "TraceFormat", targets: ["TraceFormat"]),
     .library(name: "Model", targets: ["Model"]),
     .library(name: "TraceComparison", targets: ["TraceComparison"]),
+    .library(name: "TraceTesting", targets: ["TraceTesting", "TraceComparison", "TraceFormat"]),
     .executable(name: "tracedump", targets: ["TraceDump"]),
     .executable(name: "tracediff", targets: ["tracediff"]),
     .executable(name: "llama2-synthesize", targets: ["Synthesize"]),
@@ -38,6 +39,8 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "Goldens", dependencies: ["TraceComparison", "TraceFormat"], swiftSettings: settings),
+    .target(
+      name: "TraceTesting", dependencies: ["Goldens", "TraceComparison", "TraceFormat"], swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
     .target(name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
     .executableTarget(
@@ -74,6 +77,10 @@ let package = Package(
     .testTarget(
       name: "GoldensTests",
       dependencies: ["Goldens", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "TraceTestingTests",
+      dependencies: ["Goldens", "TraceTesting", "TraceComparison", "TraceFormat", "TestSupport"],
       swiftSettings: settings),
     .executableTarget(
       name: "Recall", dependencies: ["Explanation", "TraceFormat", "Model", "TestSupport"],

@@ -81,7 +81,7 @@ let package = Package(
     .testTarget(
       name: "TraceTestingTests",
       dependencies: ["Goldens", "TraceTesting", "TraceComparison", "TraceFormat", "TestSupport"],
-      swiftSettings: settings),
+      exclude: ["Goldens"], swiftSettings: settings),
     .executableTarget(
       name: "Recall", dependencies: ["Explanation", "TraceFormat", "Model", "TestSupport"],
       path: "Benchmarks/Recall", swiftSettings: settings),

@@ -61,7 +61,7 @@ struct TraceExpectation {
     }
     switch choice.mode {
     case .never, .missing: return try compare(trace, actual)
-    case .changed: return try update(trace)
+    case .changed: return try update(trace, actual)
     case .all: return try recordAnew(trace, actual)
     }
   }
@@ -117,10 +117,10 @@ struct TraceExpectation {
     return recorded("\(reason)recorded \(contents): \(reference)", [])
   }
 
-  private func update(_ trace: consuming TraceFile) throws(ExpectationError) -> ExpectationOutcome {
+  private func update(_ trace: consuming TraceFile, _ actual: String) throws(ExpectationError) -> ExpectationOutcome {
     let movement = try move(trace, ReferenceKind(contentOf: reference))
     return movement.isChanged
-      ? recorded("the reference differed and was recorded anew: \(reference)", [movement.report(kept.path)]) : .passed
+      ? recorded("the reference differed and was recorded anew: \(reference)", [movement.report(actual)]) : .passed
   }
 
   /// Records whatever the reference is; where it can be read, what moved is said.

@@ -8,7 +8,8 @@ public import TraceFormat
 /// input position, or simply the number of the case. No tensor can be recorded twice. Nothing throws, so that kernels
 /// need no `try`: the first thing that goes wrong fails the check. The file is removed with the recording.
 public final class TraceRecording: Sendable {
-  private let path: String
+  /// Where the finished trace is.
+  let path: String
   private let state: Mutex<State>
 
   /// What has been recorded so far.
@@ -108,7 +109,10 @@ public final class TraceRecording: Sendable {
         state.failure = "\(what): the recording was checked before, which ends it"
         return
       }
-      do throws(TraceError) { try body(&state) } catch { state.failure = "\(what): \(error)" }
+      do throws(TraceError) { try body(&state) } catch {
+        let message = "\(error)"
+        state.failure = message.hasPrefix(what) ? message : "\(what): \(message)"
+      }
     }
   }
 

@@ -47,9 +47,9 @@ import TraceFormat
 
   static let mistakes = [
     Mistake(message: "q, position 0: it was recorded before") { $0.record("q", [1.0]) },
-    Mistake(message: "two words, position 0: a name must have 1 to 255 printable ASCII characters without , * ? =: two words") {
-      $0.record("two words", [1.0])
-    },
+    Mistake(
+      message: "two words, position 0: a name must have 1 to 255 printable ASCII characters without , * ? =: two words",
+      make: { $0.record("two words", [1.0]) }),
     Mistake(message: "k, position 0: 8 bytes are not 3 of float64") { $0.record("k", shape: [3], [1.0]) },
     Mistake(message: "k, position 0: [1, 1, 1, 1, 1] is no shape: expected up to four dimensions of up to 32 bits") {
       $0.record("k", shape: [1, 1, 1, 1, 1], [1.0])

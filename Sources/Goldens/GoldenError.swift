@@ -5,8 +5,8 @@ package import TraceFormat
 package enum GoldenError: Error, Equatable, Sendable {
   /// A system call failed.
   case file(FileError)
-  /// The first line is not a golden's.
-  case notAGolden(found: String)
+  /// The first bytes are not a golden's.
+  case notAGolden(found: [UInt8])
   /// The version is one that this reader does not know.
   case unknownVersion(String)
   /// A line is not what must stand there.
@@ -29,7 +29,8 @@ extension GoldenError: CustomStringConvertible {
     switch self {
     case .file(let error): error.description
     case .notAGolden(let found):
-      "not a golden: line 1 expected '\(Golden.magic)\(Golden.version)', found \(Self.quoted(found))"
+      "not a golden\(Self.kind(found)): line 1 expected '\(Golden.magic)\(Golden.version)', found "
+        + "'\(visibleText(found.prefix { $0 != 0x0A }))'"
     case .unknownVersion(let version):
       "golden version \(Self.quoted(version)) in line 1 is not known; expected version \(Golden.version)"
     case .invalidLine(let line, let expected, let found):
@@ -42,6 +43,12 @@ extension GoldenError: CustomStringConvertible {
     case .cutShort(let line, let expected): "the golden is cut short: line \(line) expected \(expected), found the end"
     case .cannotRecord(let reason): reason
     }
+  }
+
+  /// What the file is instead, where that is known.
+  private static func kind(_ start: [UInt8]) -> String {
+    guard let kind = FileKind(firstBytes: Array(start.prefix(8))), kind != .golden else { return "" }
+    return " but \(kind.rawValue)"
   }
 
   private static func quoted(_ text: String) -> String {

@@ -19,7 +19,11 @@ struct GoldenParser {
     let nonFiniteCount: Int
   }
 
-  init(_ bytes: RawSpan) throws(GoldenError) { lines = try GoldenLines(bytes) }
+  init(_ bytes: RawSpan) throws(GoldenError) {
+    let start = bytes.withUnsafeBytes { Array($0.prefix(Golden.magic.utf8.count)) }
+    guard start.elementsEqual(Golden.magic.utf8) else { throw .notAGolden(found: start) }
+    lines = try GoldenLines(bytes)
+  }
 
   /// Reads everything.
   mutating func parse() throws(GoldenError) -> Golden {
@@ -46,11 +50,8 @@ struct GoldenParser {
   }
 
   private mutating func parseVersion() throws(GoldenError) {
-    let line = lines.next ?? ""
-    guard line.hasPrefix(Golden.magic) else { throw .notAGolden(found: String(line)) }
-    let version = line.dropFirst(Golden.magic.count)
+    let version = try lines.take("the version").dropFirst(Golden.magic.count)
     guard version == String(Golden.version) else { throw .unknownVersion(String(version)) }
-    _ = try lines.take("")
   }
 
   private mutating func parseHeading(_ heading: String, _ expected: String) throws(GoldenError) {

@@ -48,6 +48,11 @@ package struct Sketch: Equatable, Sendable {
     self.values = values
   }
 
+  /// Whether all but the fingerprint is the same: no difference in value is seen.
+  func isEqualInValue(to other: Sketch) -> Bool {
+    scale == other.scale && isNonFinite == other.isNonFinite && isCoarse == other.isCoarse && values == other.values
+  }
+
   /// Where NaN and infinities stand; nil where there are none.
   var nonFinite: NonFinitePlaces? {
     guard isNonFinite else { return nil }

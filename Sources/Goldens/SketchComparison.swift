@@ -48,10 +48,7 @@ package struct SketchComparison: Sendable {
     let places = expected.nonFinite
     hasNonFiniteMismatch = !isIdentical && places != actual.nonFinite
     nonFinite = (places?.count ?? 0, actual.nonFinite?.count ?? 0)
-    let own = Sketch(actual)
-    isEqualInOtherType =
-      expectedType != actual.type && !limits.isExact && own.scale == expected.scale
-      && own.isNonFinite == expected.isNonFinite && own.isCoarse == expected.isCoarse && own.values == expected.values
+    isEqualInOtherType = expectedType != actual.type && !limits.isExact && Sketch(actual).isEqualInValue(to: expected)
     expectedRMS = expected.scale.rms
     actualRMS = actual.rms
     error = isIdentical || isEqualInOtherType ? 0 : Self.error(expected, actual)

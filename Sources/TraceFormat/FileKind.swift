@@ -6,6 +6,8 @@ public enum FileKind: String, Sendable {
   case checkpoint = "a checkpoint"
   /// llama2.c's vocabulary.
   case tokenizer = "a tokenizer"
+  /// What is kept of a trace in a repository.
+  case golden = "a golden"
   /// Something for people.
   case text = "text"
 
@@ -13,6 +15,10 @@ public enum FileKind: String, Sendable {
   package init?(firstBytes bytes: [UInt8]) {
     if bytes == TraceHeader.magic {
       self = .trace
+      return
+    }
+    if bytes.elementsEqual("tracedif".utf8) {
+      self = .golden
       return
     }
     guard bytes.count == 8 else { return nil }

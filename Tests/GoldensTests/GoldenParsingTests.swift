@@ -88,9 +88,16 @@ import TraceFormat
   }
 
   @Test func firstLines() throws {
-    #expect(Self.failure("") == .notAGolden(found: ""))
-    #expect(Self.failure("hello\n") == .notAGolden(found: "hello"))
-    #expect(Self.failure("tracediff golden\n") == .notAGolden(found: "tracediff golden"))
+    #expect(Self.failure("") == .notAGolden(found: []))
+    #expect(Self.failure("hello\n") == .notAGolden(found: Array("hello\n".utf8)))
+    #expect(Self.failure("tracediff golden\n") == .notAGolden(found: Array("tracediff golden\n".utf8)))
+    #expect(
+      Self.failure("tracediff golden")?.description == "not a golden: line 1 expected 'tracediff golden 1', found "
+        + "'tracediff golden'")
+    let folder = try TemporaryFolder()
+    try GoldenTraces.small.write(to: folder.path("a.trace"))
+    let trace = try folder.read("a.trace")
+    #expect(Self.failure(trace)?.description.hasPrefix("not a golden but a trace: line 1 expected ") == true)
     #expect(Self.failure("tracediff golden 2\n") == .unknownVersion("2"))
     #expect(Self.failure("tracediff golden 1 \n") == .unknownVersion("1 "))
     #expect(
@@ -233,6 +240,33 @@ import TraceFormat
       damaged[place] ^= UInt8.random(in: 1...255, using: &generator)
       guard let read = try? Golden(damaged.span.bytes) else { continue }
       #expect(read != original && Array(read.text.utf8) == damaged, "seed \(seed), byte \(place)")
+    }
+  }
+
+  /// Lines that are lost, doubled, exchanged or take words of other lines: the same.
+  @Test(arguments: 1...4 as ClosedRange<UInt64>)
+  func randomEdits(seed: UInt64) throws {
+    var generator = SplitMix(seed: seed)
+    let original = try golden(GoldenTraces.small)
+    for _ in 0..<300 {
+      var lines = original.lines
+      let (one, other) = (
+        Int.random(in: lines.indices, using: &generator), Int.random(in: lines.indices, using: &generator)
+      )
+      switch Int.random(in: 0..<4, using: &generator) {
+      case 0: lines.remove(at: one)
+      case 1: lines.insert(lines[other], at: one)
+      case 2: lines.swapAt(one, other)
+      default:
+        var words = lines[one].split(separator: " ", omittingEmptySubsequences: false)
+        let place = Int.random(in: words.indices, using: &generator)
+        words[place] = lines[other].split(separator: " ").randomElement(using: &generator) ?? ""
+        lines[one] = words.joined(separator: " ")
+      }
+      let text = Array(lines.map { $0 + "\n" }.joined().utf8)
+      guard let read = try? Golden(text.span.bytes) else { continue }
+      #expect(Array(read.text.utf8) == text, "seed \(seed)")
+      #expect(read != original || lines == original.lines, "seed \(seed), lines \(one + 1) and \(other + 1)")
     }
   }
 

@@ -52,7 +52,7 @@ import TraceFormat
   static let refused: [(arguments: [String], error: String)] = [
     (["record", "cut.trace.partial", "-o", "x"], "cut.trace.partial: the trace is cut short: it ends at offset "),
     (["record", "missing", "-o", "x"], "missing: cannot open: No such file or directory"),
-    (["record", "a.golden", "-o", "x"], "a.golden: not a trace but text: at offset 0 expected the magic"),
+    (["record", "a.golden", "-o", "x"], "a.golden: not a trace but a golden: at offset 0 expected the magic"),
     (["record", "a.trace", "-o", "a.trace"], "the output 'a.trace' would overwrite the input 'a.trace'"),
     (["record", "a.trace", "-o", "x", "--json", "x"], "the output 'x' would overwrite the output 'x'"),
     (["record", "a.trace", "-o", "-", "--json", "-"], "standard output cannot take both the golden and the JSON"),
@@ -76,8 +76,10 @@ import TraceFormat
       "option '--exact' excludes '--rtol', '--atol' and '--ulp'"
     ),
     (["check", "a.golden", "a.trace", "--ulp", "1"], "unknown option '--ulp'; see --help"),
-    (["check", "a.trace", "a.trace"], "a.trace: line 1: expected UTF-8 text, found "),
-    (["check", "a.golden", "a.golden"], "a.golden: not a trace but text"),
+    (
+      ["check", "a.trace", "a.trace"], "a.trace: not a golden but a trace: line 1 expected 'tracediff golden 1', found "
+    ),
+    (["check", "a.golden", "a.golden"], "a.golden: not a trace but a golden"),
     (
       ["check", "a.golden", "a.trace", "--json", "a.golden"],
       "the output 'a.golden' would overwrite the input 'a.golden'"

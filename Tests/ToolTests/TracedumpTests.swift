@@ -95,14 +95,18 @@ import TraceFormat
   @Test func filesOfAnotherKind() throws {
     try SyntheticTrace().write(to: folder.path("a.trace"))
     try folder.write(Array("hello world".utf8), as: "text")
+    try folder.write(Array("tracediff golden 1\n".utf8), as: "a.golden")
     for (name, message) in [
-      ("a.trace", "not a checkpoint: this is a trace"), ("text", "not a checkpoint: this looks like text"),
+      ("a.trace", "not a checkpoint: this is a trace"), ("a.golden", "not a checkpoint: this looks like a golden"),
+      ("text", "not a checkpoint: this looks like text"),
       ("t.bin", "offset 4: hidden_dim: expected 1 to 2147483647, found 0; this looks like a tokenizer"),
     ] {
       let result = try BuiltProgram.run("tracedump", [name, "--tokens", "1"], cwd: folder.url)
       #expect(result.status == 2 && result.errors == "tracedump: \(name): \(message)\n")
     }
-    for (name, kind) in [("m.bin", "a checkpoint"), ("t.bin", "a tokenizer"), ("text", "text")] {
+    for (name, kind) in [
+      ("m.bin", "a checkpoint"), ("t.bin", "a tokenizer"), ("text", "text"), ("a.golden", "a golden"),
+    ] {
       let result = try BuiltProgram.run("tracediff", ["a.trace", name], cwd: folder.url)
       #expect(
         result.status == 2 && result.errors.hasPrefix("tracediff: \(name): not a trace but \(kind): at offset 0 "))

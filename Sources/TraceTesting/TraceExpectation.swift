@@ -7,11 +7,13 @@ import TraceFormat
 struct TraceExpectation {
   /// The reference's whole path.
   let reference: String
+  /// Whether it was named relative to the folder of the source file.
+  let isRelative: Bool
   /// Where the trace is kept when it fails.
   let kept: KeptTrace
   /// How the trace is compared.
   let comparison: Comparison
-  private let place: SourcePlace
+  let place: SourcePlace
   private let recording: TraceRecordMode?
   private let environment: [String: String]
 
@@ -28,6 +30,7 @@ struct TraceExpectation {
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) {
     self.reference = URL(fileURLWithPath: reference, relativeTo: place.folder).standardizedFileURL.path
+    isRelative = !reference.hasPrefix("/")
     kept = KeptTrace(reference: reference, resolved: self.reference, place: place, environment: environment)
     self.comparison = comparison
     self.place = place
@@ -66,13 +69,13 @@ struct TraceExpectation {
     }
   }
 
-  private func open(_ path: String) throws(ExpectationError) -> TraceFile {
+  /// Opens the trace under test.
+  func open(_ path: String) throws(ExpectationError) -> TraceFile {
     do throws(TraceError) { return try TraceFile(path: path) } catch { throw .unreadableActual(error.naming(path)) }
   }
 
-  // MARK: comparing
-
-  private func compare(_ trace: consuming TraceFile, _ actual: String) throws(ExpectationError) -> ExpectationOutcome {
+  /// Compares a trace with the reference, and keeps it where it fails.
+  func compare(_ trace: consuming TraceFile, _ actual: String) throws(ExpectationError) -> ExpectationOutcome {
     let kind = ReferenceKind(contentOf: reference)
     let judgement =
       switch kind {
@@ -102,61 +105,5 @@ struct TraceExpectation {
       let lines = report + ["the trace could not be kept: \(error)"]
       return ExpectationOutcome(failure: lines.joined(separator: "\n"))
     }
-  }
-
-  // MARK: recording
-
-  private func record(_ trace: consuming TraceFile, _ reason: String) throws(ExpectationError) -> ExpectationOutcome {
-    let kind = try ReferenceKind(named: reference)
-    try requireFolder()
-    let contents =
-      switch kind {
-      case .golden: try GoldenReference(path: reference).record(trace)
-      case .trace: try TraceReference(path: reference).record(trace)
-      }
-    return recorded("\(reason)recorded \(contents): \(reference)", [])
-  }
-
-  private func update(_ trace: consuming TraceFile, _ actual: String) throws(ExpectationError) -> ExpectationOutcome {
-    let movement = try move(trace, ReferenceKind(contentOf: reference))
-    return movement.isChanged
-      ? recorded("the reference differed and was recorded anew: \(reference)", [movement.report(actual)]) : .passed
-  }
-
-  /// Records whatever the reference is; where it can be read, what moved is said.
-  private func recordAnew(
-    _ trace: consuming TraceFile, _ actual: String
-  ) throws(ExpectationError) -> ExpectationOutcome {
-    let kind = try ReferenceKind(named: reference)
-    if kind == ReferenceKind(contentOf: reference) {
-      do throws(ExpectationError) {
-        let movement = try move(trace, kind)
-        return recorded("recorded anew: \(reference)", [movement.report(actual)])
-      } catch { if case .unreadableReference = error {} else { throw error } }
-    }
-    return try record(try open(actual), "")
-  }
-
-  private func move(_ trace: consuming TraceFile, _ kind: ReferenceKind) throws(ExpectationError) -> Movement {
-    switch kind {
-    case .golden: try GoldenReference(path: reference).update(trace, comparison.tolerance)
-    case .trace: try TraceReference(path: reference).update(trace, comparison.tolerance)
-    }
-  }
-
-  /// The folder of the source file must be there; those below it are made.
-  private func requireFolder() throws(ExpectationError) {
-    let folder = place.folder.path
-    let isBelow = reference.hasPrefix(folder + "/")
-    guard !isBelow || FileManager.default.fileExists(atPath: folder) else { throw .noTestFolder(folder) }
-    do throws(FileError) { try makeFolder(of: reference) } catch { throw .cannotRecord("\(error)") }
-  }
-
-  /// What is recorded fails its check.
-  private func recorded(_ headline: String, _ report: [String]) -> ExpectationOutcome {
-    let advice =
-      "nothing was checked, so the test fails: look at the file, commit it, and run the test again without "
-      + RecordChoice.variable
-    return ExpectationOutcome(failure: ([headline] + report + [advice]).joined(separator: "\n"))
   }
 }

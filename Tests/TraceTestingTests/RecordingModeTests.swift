@@ -66,6 +66,18 @@ import TraceFormat
     #expect(checks.check(actual, name, .changed) == .passed)
   }
 
+  /// Where nothing differs, the check is one all the same.
+  @Test(arguments: names)
+  func changedStillChecks(_ name: String) throws {
+    let checks = try Checks()
+    try checks.makeReference(name)
+    let actual = try checks.write()
+    let unused = checks.check(actual, name, .changed, filter: .init(names: [NamePattern("qq")]))
+    #expect(unused.failure == "filter: no tensor of the reference or the trace matches 'qq'")
+    let nothing = checks.check(actual, name, .changed, filter: .init(positions: IndexRange(first: 7)))
+    #expect(nothing.lines.first?.hasPrefix("incomparable: nothing to compare: ") == true)
+  }
+
   /// Records that came and went, and another model.
   @Test(arguments: names)
   func changedRecordsAnythingElse(_ name: String) throws {
@@ -164,15 +176,18 @@ import TraceFormat
   }
 
   /// References are relative to the folder of the source file, which a test that was built elsewhere may lack.
-  @Test func theTestsFolder() throws {
+  @Test(arguments: [
+    ("Goldens/some.golden", "/nowhere/tests/Goldens/some.golden"), ("../some.golden", "/nowhere/some.golden"),
+  ])
+  func theTestsFolder(_ reference: String, _ resolved: String) throws {
     let checks = try Checks()
-    let place = SourcePlace(fileID: "Module/Some.swift", filePath: "/nowhere/Some.swift", line: 1, column: 1)
+    let place = SourcePlace(fileID: "Module/Some.swift", filePath: "/nowhere/tests/Some.swift", line: 1, column: 1)
     let expectation = TraceExpectation(
-      reference: "Goldens/some.golden", place: place, recording: .missing, .init(), environment: [:])
-    #expect(expectation.reference == "/nowhere/Goldens/some.golden")
+      reference: reference, place: place, recording: .missing, .init(), environment: [:])
+    #expect(expectation.reference == resolved)
     #expect(
       expectation.check(try checks.write()).failure
-        == "the folder of the test's source file does not exist: expected /nowhere; "
+        == "the folder of the test's source file does not exist: expected /nowhere/tests; "
         + "name the reference by its whole path")
   }
 }

@@ -63,7 +63,10 @@ public final class TraceRecording: Sendable {
   public func record<Element: TraceElement>(
     _ name: String, layer: Int? = nil, position: Int = 0, shape: [Int]? = nil, _ values: [Element]
   ) {
-    record(name, layer: layer, position: position, shape: shape, values.span)
+    // Without this, release builds of Swift 6.3 free a caller's temporary array before its span is read.
+    withExtendedLifetime(values) {
+      record(name, layer: layer, position: position, shape: shape, values.span)
+    }
   }
 
   /// Records a tensor that lies in memory, without copying it.
@@ -79,7 +82,7 @@ public final class TraceRecording: Sendable {
   public func record<Element: TraceElement>(
     _ site: Site, layer: Int? = nil, position: Int = 0, shape: [Int]? = nil, _ values: [Element]
   ) {
-    record(site.rawValue, layer: layer, position: position, shape: shape, values.span)
+    record(site.rawValue, layer: layer, position: position, shape: shape, values)
   }
 
   /// Records a tensor of any format, such as bfloat16, which Swift has no type for.

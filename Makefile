@@ -66,7 +66,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/reference-parity
 	install -m 755 bin/tracedump bin/tracediff bin/llama2-reference bin/llama2-synthesize $(DESTDIR)$(PREFIX)/bin
 	install -m 644 reference/tracefile.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 reference/tracefile.py docs/trace-format.md docs/tracing-your-port.md \
+	install -m 644 reference/tracefile.py docs/trace-format.md docs/tracing-your-port.md docs/mapping.md \
 	  $(DESTDIR)$(PREFIX)/share/reference-parity
 
 # --- something to run at once -------------------------------------------------------------------------------------
@@ -120,12 +120,16 @@ test-c: $(BUILD)/reference-sanitized bin/llama2-reference bin/llama2-synthesize
 	CC='$(CC)' CFLAGS='$(CFLAGS)' sh Tests/openmp.sh bin/llama2-reference bin/llama2-synthesize
 
 # numpy goes into a virtual environment of its own, or is the system's where that cannot be made. Where it cannot be had at
-# all, the Python tests are skipped and say so.
+# all, the Python tests are skipped and say so. The others check arrays of safetensors and what CI systems read: tests that
+# lack them are skipped one by one.
 PYTHON := $(BUILD)/python/bin/python3
+TEST_PACKAGES := numpy safetensors jsonschema check-jsonschema junitparser
 test-python: all test-programs
 	@if [ ! -x $(PYTHON) ]; then python3 -m venv $(BUILD)/python >/dev/null 2>&1 || true; fi
-	@if [ -x $(PYTHON) ] && ! $(PYTHON) -c 'import numpy' 2>/dev/null; then \
-	  $(PYTHON) -m pip install --quiet --disable-pip-version-check numpy >/dev/null 2>&1 || true; fi
+	@if [ -x $(PYTHON) ] && ! $(PYTHON) -c 'import numpy, safetensors, jsonschema, check_jsonschema, junitparser' 2>/dev/null; then \
+	  for package in $(TEST_PACKAGES); do \
+	    $(PYTHON) -m pip install --quiet --disable-pip-version-check $$package >/dev/null 2>&1 \
+	      || echo "make test: $$package cannot be had here; the tests that need it are skipped"; done; fi
 	@for python in $(PYTHON) python3; do \
 	  $$python -c 'import numpy' 2>/dev/null || continue; \
 	  LLAMA2_BIN=$(CURDIR)/bin LLAMA2_BUILD=$(CURDIR)/$(BUILD) CC='$(CC)' exec $$python Tests/Python/run.py; \

@@ -29,37 +29,55 @@ let package = Package(
     .target(name: "PlatformLibc", swiftSettings: settings),
     .target(name: "VectorKernels"),
     .target(name: "TraceFormat", dependencies: ["PlatformLibc", "VectorKernels"], swiftSettings: settings),
+    .target(name: "TensorArchives", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "Model", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .target(
       name: "TraceComparison", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .target(
+      name: "TraceSources", dependencies: ["PlatformLibc", "TensorArchives", "TraceComparison", "TraceFormat"],
+      swiftSettings: settings),
+    .target(
       name: "Explanation",
-      dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat", "VectorKernels"],
+      dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat", "TraceSources", "VectorKernels"],
       swiftSettings: settings),
     .target(
       name: "Goldens", dependencies: ["TraceComparison", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "TraceTesting", dependencies: ["Goldens", "TraceComparison", "TraceFormat"], swiftSettings: settings),
+    .target(
+      name: "CIReports", dependencies: ["Explanation", "Goldens", "PlatformLibc", "TraceComparison", "TraceFormat"],
+      swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
-    .target(name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
+    .target(
+      name: "ToolSupport", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .executableTarget(
       name: "TraceDump",
       dependencies: ["Goldens", "Model", "PlatformLibc", "ToolSupport", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
     .executableTarget(
       name: "tracediff",
-      dependencies: ["Explanation", "Goldens", "Model", "TraceComparison", "ToolSupport", "TraceFormat"],
+      dependencies: [
+        "CIReports", "Explanation", "Goldens", "Model", "TensorArchives", "TraceComparison", "ToolSupport",
+        "TraceFormat", "TraceSources",
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "Synthesize", dependencies: ["Synthesis", "Model", "ToolSupport", "TraceFormat"],
       swiftSettings: settings),
     .target(
       name: "TestSupport",
-      dependencies: ["TraceFormat", "Model", "TraceComparison", "Explanation", "Synthesis"],
+      dependencies: [
+        "PlatformLibc", "TraceFormat", "Model", "TensorArchives", "TraceComparison", "Explanation", "Synthesis",
+        "VectorKernels",
+      ],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "TraceFormatTests", dependencies: ["PlatformLibc", "TraceFormat", "TestSupport", "VectorKernels"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "TensorArchivesTests",
+      dependencies: ["PlatformLibc", "TensorArchives", "TraceComparison", "TraceFormat", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport", "VectorKernels"],
@@ -69,9 +87,14 @@ let package = Package(
       dependencies: ["TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport", "VectorKernels"],
       swiftSettings: settings),
     .testTarget(
+      name: "TraceSourcesTests",
+      dependencies: ["PlatformLibc", "TraceSources", "TraceComparison", "TraceFormat", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
       name: "ExplanationTests",
       dependencies: [
-        "Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport", "VectorKernels",
+        "Explanation", "TraceComparison", "TraceFormat", "TraceSources", "Model", "Synthesis", "TestSupport",
+        "VectorKernels",
       ],
       swiftSettings: settings),
     .testTarget(
@@ -82,6 +105,12 @@ let package = Package(
       name: "TraceTestingTests",
       dependencies: ["Goldens", "TraceTesting", "TraceComparison", "TraceFormat", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: settings),
+    .testTarget(
+      name: "CIReportsTests",
+      dependencies: [
+        "CIReports", "Explanation", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport",
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "Recall", dependencies: ["Explanation", "TraceFormat", "Model", "TestSupport"],
       path: "Benchmarks/Recall", swiftSettings: settings),
@@ -91,7 +120,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ParityTests",
-      dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport"], swiftSettings: settings),
+      dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport", "VectorKernels"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )
@@ -99,7 +128,7 @@ let package = Package(
 // Libraries, because libFuzzer brings the main function; `Tests/Fuzz/fuzz.sh` sets the variable and links them. Without it,
 // and for packages that depend on this one, they do not exist.
 if Context.environment["FUZZ"] != nil {
-  for name in ["FuzzCheckpoint", "FuzzTokenizer", "FuzzTrace"] {
+  for name in ["FuzzCheckpoint", "FuzzTokenizer", "FuzzTrace", "FuzzNpz", "FuzzSafetensors", "FuzzMapping"] {
     package.products.append(.library(name: name, type: .static, targets: [name]))
     package.targets.append(
       .target(name: name, dependencies: ["TestSupport"], path: "Tests/Fuzz/\(name)", swiftSettings: settings))

@@ -1,6 +1,7 @@
 import Model
 import TraceComparison
 package import TraceFormat
+import TraceSources
 
 /// How a trace's errors against a reference trace divide into what each operation added and what it was handed.
 ///

@@ -1,6 +1,7 @@
 import Model
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// Explains a trace: replays it with its checkpoint, judges every record, and looks for the causes of what rounding cannot
 /// explain. One pass over the trace; of what grows with the trace it holds one layer's keys and values, and
@@ -108,6 +109,9 @@ package struct Explainer {
         takeUnchecked(key, reason)
         result.problems.append("\(key): \(detail)")
       }
+    }
+    for key in replay.lostRecords {
+      result.problems.append("\(key) was read once and cannot be read again: the file has been changed since")
     }
     for (site, investigation) in investigations {
       var fault = investigation.finish(checked: result.sites[site]?.records ?? 0)

@@ -66,6 +66,35 @@ package struct Explanation: Sendable {
     package internal(set) var heads: [Int]?
   }
 
+  /// What was checked of one site at one layer.
+  package struct LayerSummary: Sendable {
+    /// Number of records.
+    package internal(set) var records = 0
+    /// Number of elements.
+    package internal(set) var elements = 0
+    /// Number of records that rounding does not explain.
+    package internal(set) var faulty = 0
+    /// The record with the greatest ratio, honest or not.
+    package internal(set) var worst: Finding?
+    /// The first record that rounding does not explain, in the order of execution.
+    package internal(set) var firstFault: Finding?
+    private var greatestRatio = -1.0
+
+    /// Counts a record that was judged.
+    mutating func take(_ finding: Finding) {
+      let judgement = finding.judgement
+      records += 1
+      elements += judgement.count - judgement.unbounded
+      if judgement.ratio > greatestRatio {
+        greatestRatio = judgement.ratio
+        worst = finding
+      }
+      guard !judgement.isRounding else { return }
+      faulty += 1
+      if firstFault.map({ finding.key < $0.key }) ?? true { firstFault = finding }
+    }
+  }
+
   /// What was checked of one site.
   package struct SiteSummary: Sendable {
     /// Number of records.
@@ -76,6 +105,13 @@ package struct Explanation: Sendable {
     package internal(set) var worst: Finding?
     /// How many honest records have a greatest ratio of at most 0.001, 0.01, 0.1, 0.5 and 1.
     package internal(set) var distribution = [0, 0, 0, 0, 0]
+    /// By layer + 1: the same of one layer; the first is for outside the layers.
+    private var byLayer: [LayerSummary] = []
+
+    /// The same by layer, of those with checked records; nil stands for outside the layers.
+    package var layers: [(layer: Int?, summary: LayerSummary)] {
+      byLayer.enumerated().filter { $1.records > 0 }.map { ($0 > 0 ? $0 - 1 : nil, $1) }
+    }
     /// The upper ends of `distribution`.
     package static let limits = [0.001, 0.01, 0.1, 0.5, 1]
 
@@ -84,6 +120,10 @@ package struct Explanation: Sendable {
       let judgement = finding.judgement
       records += 1
       elements += judgement.count - judgement.unbounded
+      // Only layers that the model has are checked.
+      let place = (finding.key.layer ?? -1) + 1
+      while byLayer.count <= place { byLayer.append(LayerSummary()) }
+      byLayer[place].take(finding)
       guard judgement.isRounding else { return }
       if worst.map({ judgement.ratio > $0.judgement.ratio }) ?? true { worst = finding }
       distribution[Self.limits.firstIndex { judgement.ratio <= $0 } ?? 4] += 1

@@ -1,5 +1,6 @@
 import Model
 import TraceFormat
+import TraceSources
 
 /// Whether a run quantizes what goes into its products: what its header says, else what it recorded, else what explains it.
 struct Quantization {

@@ -1,4 +1,5 @@
 import TraceFormat
+import TraceSources
 
 /// Which steps a trace holds, and at how many positions of a block.
 struct RecordedSteps {

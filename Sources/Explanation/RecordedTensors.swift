@@ -1,4 +1,5 @@
 package import TraceFormat
+package import TraceSources
 
 /// A recorded tensor's elements.
 struct RecordedTensor: Sendable {
@@ -32,10 +33,13 @@ struct RecordedTensor: Sendable {
 
 /// A trace's tensors, in any order, for whoever replays it. It owns the trace.
 package final class RecordedTensors: Sendable {
-  package let trace: TraceFile
+  package let trace: Trace
 
   /// The tensors of a trace.
-  package init(_ trace: consuming TraceFile) { self.trace = trace }
+  package init(_ trace: consuming Trace) { self.trace = trace }
+
+  /// The tensors of a trace file.
+  package convenience init(_ file: consuming TraceFile) { self.init(.file(file)) }
 
   /// Whether a record is there; it may yet be damaged.
   func contains(_ key: RecordKey) -> Bool { trace.contains(key) }

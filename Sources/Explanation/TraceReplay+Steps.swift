@@ -1,5 +1,6 @@
 import Model
 import TraceFormat
+import TraceSources
 
 extension TraceReplay {
   /// Replays a step at every position of a block and judges its records, on all processors where there is enough to do.
@@ -88,10 +89,13 @@ extension TraceReplay {
       let (before, results) = (findings, outputs)
       findings = concurrentMap(keys.count, work: keys.count * rows.count) { place in
         guard var finding = before[place] else { return nil }
-        let isTaken: Void? = model.tensors.trace.withVerifiedRecord(keys[place]) { record in
+        let isTaken = model.tensors.trace.withVerifiedRecord(keys[place]) { record in
+          // The file may have been changed since the record was verified.
+          guard record.elementCount == finding.judgement.count else { return false }
           finding.judgement.take(record, from: start, values: results.values(place), errors: results.errors(place))
+          return true
         }
-        return isTaken == nil ? nil : finding
+        return isTaken ?? false ? finding : nil
       }
     }
     let settled = findings.compactMap { $0 }

@@ -1,5 +1,6 @@
 import Model
 import TraceFormat
+import TraceSources
 
 /// Replays a trace: computes every recorded operation again, in float64, from the trace's own recorded inputs, block of positions
 /// by block of positions, and hands each result to whoever judges it.
@@ -35,6 +36,8 @@ struct TraceReplay {
   var caches: [Step: CacheRows] = [:]
   /// The rows of the cache that the step which is being replayed reads.
   private(set) var readRows: [Estimate] = []
+  /// Records that were read once and could not be read again, in the order in which that was found.
+  private(set) var lostRecords: [RecordKey] = []
   /// Memory for the results of a step.
   private var outputs = Replay.BulkSums()
 
@@ -156,7 +159,7 @@ struct TraceReplay {
   }
 
   private mutating func perform(_ step: Step, _ positions: Range<Int>) -> StepResults {
-    readRows = cacheRead(by: step)?.known(before: positions.upperBound, model.tensors) ?? []
+    readRows = readCache(of: step, before: positions.upperBound)
     var outputs = Replay.BulkSums()
     swap(&outputs, &self.outputs)
     let rows = rows(step, positions, &outputs)
@@ -170,14 +173,18 @@ struct TraceReplay {
     return StepResults(step: step, positions: positions, outcomes: rows.map(\.outcome))
   }
 
-  /// The cache that a step reads; nil where it reads none.
-  private func cacheRead(by step: Step) -> CacheRows? {
+  /// The known rows before a position of the cache that a step reads; none where it reads none.
+  private mutating func readCache(of step: Step, before end: Int) -> [Estimate] {
     for input in step.site.operation(quantized: model.isQuantized).inputs {
       guard case .cached = input else { continue }
       let source = input.source(layer: step.layer, layerCount: model.sizes.layerCount)
-      return caches[Step(site: source.site, layer: source.layer)]
+      guard let read = caches[Step(site: source.site, layer: source.layer)]?.known(before: end, model.tensors) else {
+        return []
+      }
+      if let key = read.lost { lostRecords.append(key) }
+      return read.rows
     }
-    return nil
+    return []
   }
 
   /// One step at one position: what later steps compute with, and what there is to say of its record.

@@ -27,6 +27,11 @@ package final class OutputWriter {
     OutputWriter(descriptor: STDOUT_FILENO, name: "standard output")
   }
 
+  /// Standard error.
+  package static func standardError() -> OutputWriter {
+    OutputWriter(descriptor: STDERR_FILENO, name: "standard error")
+  }
+
   /// Adds text.
   package func write(_ text: String) { write(bytes: text.utf8) }
 

@@ -8,20 +8,25 @@ public struct Comparison: Sendable {
   public var filter: RecordFilter
   /// Whether records that only one trace has are left out instead of making the traces incomparable.
   public var comparesCommonOnly: Bool
+  /// Whether to stop at the first record beyond tolerance, or where the tokens part.
+  public var stopsAtFirst: Bool
 
   /// A comparison.
   public init(
-    tolerance: Tolerance = .default, filter: RecordFilter = RecordFilter(), comparesCommonOnly: Bool = false
+    tolerance: Tolerance = .default, filter: RecordFilter = RecordFilter(), comparesCommonOnly: Bool = false,
+    stopsAtFirst: Bool = false
   ) {
     self.tolerance = tolerance
     self.filter = filter
     self.comparesCommonOnly = comparesCommonOnly
+    self.stopsAtFirst = stopsAtFirst
   }
 
   /// Compares two traces record by record, in the order of execution.
   ///
   /// Records are paired by name, layer and position, never by guess. The memory used does not grow with the number of
-  /// records.
+  /// records. A live source is compared while it comes: its tokens position by position, and what it lacks when later records
+  /// have come.
   ///
   /// - Parameters:
   ///   - expected: the reference's trace, not yet read from.

@@ -10,26 +10,34 @@ extension ComparisonRun {
     var batch = emptyBatch
     let paired = PairedNames(expected.names, actual.names, comparison)
     names.formUnion(paired.names)
+    cases.take(names: paired.names)
     let filter = comparison.filter
-    var first = FileCursor(paired.ofExpected)
-    var second = FileCursor(paired.ofActual)
-    first.advance(expected, before: end, paired, filter)
-    second.advance(actual, before: end, paired, filter)
-    while !first.isAtEnd || !second.isAtEnd {
+    let takesAll = filter.isEverything && end == Int.max
+    var first = FileCursor(paired.ofExpected, takesAll: takesAll)
+    var second = FileCursor(paired.ofActual, takesAll: takesAll)
+    first.advance(expected, before: end, paired, filter, &cases)
+    second.advance(actual, before: end, paired, filter, &cases)
+    while !first.isAtEnd || !second.isAtEnd, !verdict.isStopped {
       let isPair = !first.isAtEnd && !second.isAtEnd && first.order == second.order
       let takesFirst = isPair || second.isAtEnd || (!first.isAtEnd && first.order < second.order)
       if isPair {
         batch.append(
-          PairBatch.Pair(expected: first.place, actual: second.place, name: first.order.name),
+          PairBatch.Pair(
+            expected: first.place, actual: second.place, name: Int32(truncatingIfNeeded: first.order.name),
+            place: cases.place(name: first.order.name, layer: first.layer)),
           byteCount: first.byteCount)
         if batch.isFull { take(&batch, expected, actual, paired, eachDivergence) }
+      } else if comparison.stopsAtFirst, !batch.pairs.isEmpty {
+        // What comes before must not be the first divergence.
+        take(&batch, expected, actual, paired, eachDivergence)
+        continue
       } else if takesFirst {
         takeUnmatched(expected.key(at: first.place), of: .expected)
       } else {
         takeUnmatched(actual.key(at: second.place), of: .actual)
       }
-      if takesFirst { first.advance(expected, before: end, paired, filter) }
-      if isPair || !takesFirst { second.advance(actual, before: end, paired, filter) }
+      if takesFirst { first.advance(expected, before: end, paired, filter, &cases) }
+      if isPair || !takesFirst { second.advance(actual, before: end, paired, filter, &cases) }
     }
     take(&batch, expected, actual, paired, eachDivergence)
     verdict.held[.expected] = HeldRange(expected, layers: first.layers)
@@ -43,13 +51,15 @@ extension ComparisonRun {
   ) {
     batch.compare(expected, actual, names, wantsFlip: verdict.tokenFlip == nil)
     for run in batch.finishedRuns {
-      for step in run.steps {
+      for step in run.steps where !verdict.isStopped {
         switch step {
-        case .equal(let range, let elementCount):
-          takeEqual(batch.pairs[range], elementCount: elementCount, expected)
-        case .compared(let pair, let place):
-          let key = expected.key(at: batch.pairs[pair].expected)
-          take(run.compared[place], key, expected, actual, eachDivergence)
+        case .equal(let range, let elementCounts):
+          takeEqual(batch.pairs[range], run.elementCounts[elementCounts], expected)
+        case .compared(let number, let place):
+          let pair = batch.pairs[number]
+          let key = expected.key(at: pair.expected)
+          let own = cases.number(name: Int(pair.name), layer: key.layer ?? -1)
+          take(run.compared[place], key, case: own, expected, actual, eachDivergence)
         case .obstacle(let pair, let obstacle):
           take(obstacle, expected.key(at: batch.pairs[pair].expected))
         }
@@ -60,10 +70,17 @@ extension ComparisonRun {
 
   /// Takes records of equal bytes whose elements are all finite.
   private mutating func takeEqual(
-    _ pairs: ArraySlice<PairBatch.Pair>, elementCount: Int, _ expected: borrowing TraceFile
+    _ pairs: ArraySlice<PairBatch.Pair>, _ elementCounts: ArraySlice<Int>, _ expected: borrowing TraceFile
   ) {
     verdict.comparedRecords += pairs.count
-    verdict.comparedElements += elementCount
+    let (elements, areAll) = cases.takeEqual(pairs, elementCounts)
+    verdict.comparedElements += elements
+    if !areAll {
+      for (pair, elementCount) in zip(pairs, elementCounts) where pair.place < 0 {
+        let layer = expected.key(at: pair.expected).layer ?? -1
+        cases.takeEqual(cases.number(name: Int(pair.name), layer: layer), elementCount: elementCount)
+      }
+    }
     if let last = pairs.last { lastPosition = max(lastPosition, Int(expected.entry(at: last.expected).position)) }
     guard verdict.travel.start != nil else { return }
     for pair in pairs {

@@ -70,7 +70,7 @@ extension ComparisonRun {
     } catch {
       obstacle = .unreadable(.expected, "\(key): \(error)")
     }
-    if let compared { take(compared, key, expected, actual, eachDivergence) }
+    if let compared { take(compared, key, case: cases.number(of: key), expected, actual, eachDivergence) }
     if let obstacle { take(obstacle, key) }
   }
 
@@ -78,18 +78,25 @@ extension ComparisonRun {
   mutating func take(_ obstacle: Obstacle, _ key: RecordKey) {
     switch obstacle {
     case .unreadable(let side, let message):
-      verdict.problems.append(Verdict.Problem(side: side, message: message))
+      let problem = Verdict.Problem(side: side, message: message)
+      verdict.problems.append(problem)
+      cases.take(problem, at: key)
     case .shapes(let first, let second):
-      verdict.shapeMismatches.append(Verdict.ShapeMismatch(key: key, expected: first, actual: second))
+      let mismatch = Verdict.ShapeMismatch(key: key, expected: first, actual: second)
+      verdict.shapeMismatches.append(mismatch)
+      cases.take(mismatch)
     }
   }
 
   /// Takes a record that was compared, in the order of execution.
+  ///
+  /// - Parameter number: of its case.
   mutating func take<Expected: TensorSource & ~Copyable, Actual: TensorSource & ~Copyable>(
-    _ record: ComparedRecord, _ key: RecordKey, _ expected: borrowing Expected, _ actual: borrowing Actual,
-    _ eachDivergence: (Finding) -> Void
+    _ record: ComparedRecord, _ key: RecordKey, case number: Int, _ expected: borrowing Expected,
+    _ actual: borrowing Actual, _ eachDivergence: (Finding) -> Void
   ) {
     count(record, key)
+    cases.take(number, record.result, position: key.position)
     guard !record.result.isIdentical else { return }
     let isFirst = takeDifference(record, key)
     let badness = Badness(record.result)
@@ -105,7 +112,10 @@ extension ComparisonRun {
     if isFirst.difference { verdict.firstDifference = finding }
     if isFirst.divergence { verdict.firstDivergence = finding }
     if isWorst { verdict.worst = finding }
-    if !record.result.passes { eachDivergence(finding) }
+    guard !record.result.passes else { return }
+    cases.takeDivergence(number, finding)
+    verdict.isStopped = comparison.stopsAtFirst
+    eachDivergence(finding)
   }
 
   /// Counts a record, be it equal or not.

@@ -7,10 +7,12 @@ struct ComparisonRun {
   /// All names that either trace holds, those that were not asked for included.
   var names: Set<TensorName> = []
   private let ranges: (expected: RecordedRange, actual: RecordedRange)
-  private let isDamaged: (expected: Bool, actual: Bool)
+  var isDamaged: (expected: Bool, actual: Bool)
   let headSize: Int?
   /// The first position that is no longer compared.
-  let end: Int
+  var end = Int.max
+  /// How far the tokens have been compared, where they become known on the way.
+  var liveTokens: LiveTokens?
   var tokenless: Set<Side> = []
   /// Where in the verdict's lists the unmatched records of a name stand.
   private var groups: [GroupKey: Int] = [:]
@@ -23,6 +25,8 @@ struct ComparisonRun {
   var hasValueDifference = false
   /// How bad the worst record is.
   var worst: Badness?
+  /// What is known of each tensor at each layer.
+  var cases = CaseTable()
 
   private struct GroupKey: Hashable {
     var side: Side
@@ -40,18 +44,27 @@ struct ComparisonRun {
       tolerance: comparison.tolerance, filter: comparison.filter, comparesCommonOnly: comparison.comparesCommonOnly,
       producers: (expected.header.producer, actual.header.producer), headers: headers)
     ranges = (RecordedRange(expected.header), RecordedRange(actual.header))
-    isDamaged = (!expected.problems.isEmpty || !expected.isComplete, !actual.problems.isEmpty || !actual.isComplete)
+    isDamaged = (Self.isDamaged(expected), Self.isDamaged(actual))
     headSize = expected.header.headSize ?? actual.header.headSize
+    if expected.isLive || actual.isLive {
+      liveTokens = LiveTokens()
+    } else if let parting = TokenParting(expected, actual) {
+      take(parting)
+    }
+  }
 
-    let parting = TokenParting(expected, actual)
-    end = parting?.position ?? Int.max
-    let last = comparison.filter.positions?.last ?? Int.max
-    if let parting {
-      if parting.position <= last {
-        verdict.tokensPart = parting
-      } else {
-        verdict.notes.append("the tokens part at position \(parting.position), after the positions asked for")
-      }
+  /// Whether records may be missing because the source is damaged; of a live one it is not known yet.
+  static func isDamaged(_ source: borrowing some TensorSource & ~Copyable) -> Bool {
+    !source.problems.isEmpty || (!source.isComplete && !source.isLive)
+  }
+
+  /// Takes the place where the tokens part; nothing is compared from there on.
+  mutating func take(_ parting: TokenParting) {
+    end = parting.position
+    if parting.position <= comparison.filter.positions?.last ?? Int.max {
+      verdict.tokensPart = parting
+    } else {
+      verdict.notes.append("the tokens part at position \(parting.position), after the positions asked for")
     }
   }
 
@@ -61,8 +74,13 @@ struct ComparisonRun {
   ) {
     var first = next(&expected, .expected)
     var second = next(&actual, .actual)
-    while first != nil || second != nil {
-      if let key = first, let other = second, key == other {
+    while first != nil || second != nil, !verdict.isStopped {
+      followTokens(expected, actual, through: min(first?.position ?? Int.max, second?.position ?? Int.max))
+      if let key = first, key.position >= end {
+        first = nextBehindParting(&expected, .expected)
+      } else if let key = second, key.position >= end {
+        second = nextBehindParting(&actual, .actual)
+      } else if let key = first, let other = second, key == other {
         compare(key, expected, actual, eachDivergence)
         first = next(&expected, .expected)
         second = next(&actual, .actual)
@@ -77,13 +95,18 @@ struct ComparisonRun {
   }
 
   /// The next record that was asked for and lies before the place where the tokens part.
-  private mutating func next<Source: TensorSource & ~Copyable>(_ source: inout Source, _ side: Side) -> RecordKey? {
+  mutating func next<Source: TensorSource & ~Copyable>(_ source: inout Source, _ side: Side) -> RecordKey? {
     do throws(TraceError) {
       while let key = try source.next() {
         names.insert(key.name)
         verdict.held[side, default: HeldRange()].add(key)
-        guard key.position < end, comparison.filter.wants(key) else { continue }
-        if source.tokens[key.position] == nil { takeMissingToken(source, side, position: key.position) }
+        guard key.position < end, comparison.filter.wants(key) else {
+          cases.takeLeftOut(key)
+          continue
+        }
+        if source.hasTokens, source.tokens[key.position] == nil {
+          takeMissingToken(source, side, position: key.position)
+        }
         return key
       }
     } catch {
@@ -96,7 +119,7 @@ struct ComparisonRun {
   mutating func takeMissingToken<Source: TensorSource & ~Copyable>(
     _ source: borrowing Source, _ side: Side, position: Int
   ) {
-    guard tokenless.insert(side).inserted else { return }
+    guard source.hasTokens, tokenless.insert(side).inserted else { return }
     let isKnown = source.problems.contains { if case .tokenMissing = $0 { true } else { false } }
     if !isKnown {
       let message = "position \(position) has records but no token"
@@ -109,6 +132,7 @@ struct ComparisonRun {
       side == .expected ? (ranges.actual, isDamaged.actual) : (ranges.expected, isDamaged.expected)
     let reason = UnmatchedRecord.Reason(lacking: key, header: header, isDamaged: lacksByDamage)
     let record = UnmatchedRecord(key: key, reason: reason)
+    cases.takeUnmatched(record, of: side)
     verdict.unmatchedReasons[side, default: [:]][reason, default: 0] += 1
     let group = GroupKey(side: side, name: key.name, reason: reason)
     let place = groups[group] ?? verdict.unmatchedGroups[side, default: []].count
@@ -129,8 +153,11 @@ struct ComparisonRun {
   ) -> Verdict {
     takeProblems(of: expected, .expected)
     takeProblems(of: actual, .actual)
+    verdict.caseTable = cases
     func isUnused(_ pattern: NamePattern) -> Bool { !names.contains { pattern.matches($0.text) } }
-    if verdict.headers.conflicts.isEmpty {
+    finishTokens(expected, actual)
+    // Of what was not looked at nothing is known.
+    if verdict.headers.conflicts.isEmpty, !verdict.isStopped {
       verdict.unusedPatterns = (comparison.filter.names ?? []).filter(isUnused)
       verdict.unusedRtolPatterns = comparison.tolerance.rtolOverrides.map(\.pattern).filter(isUnused)
       verdict.unusedAtolPatterns = comparison.tolerance.atolOverrides.map(\.pattern).filter(isUnused)
@@ -161,7 +188,7 @@ struct ComparisonRun {
           + "place too; the first is \(first)")
     }
     let rotated = [TensorName.site(.queryRotation), .site(.keyRotation)]
-    if lastPosition == 0, verdict.comparedRecords > 0, rotated.contains(where: names.contains) {
+    if lastPosition == 0, verdict.comparedRecords > 0, !verdict.isStopped, rotated.contains(where: names.contains) {
       verdict.notes.append(
         "warning: only position 0 was compared, where RoPE turns by nothing and softmax has one entry: mistakes in RoPE, "
           + "in the causal mask and in the cache cannot show")
@@ -170,7 +197,7 @@ struct ComparisonRun {
 
   private mutating func takeProblems(of source: borrowing some TensorSource & ~Copyable, _ side: Side) {
     var messages = source.problems.map(\.description)
-    if messages.isEmpty, !source.isComplete { messages = ["the trace is cut short"] }
+    if messages.isEmpty, !source.isComplete, !source.isLive { messages = ["the trace is cut short"] }
     for message in messages { verdict.problems.append(Verdict.Problem(side: side, message: message)) }
   }
 }

@@ -12,15 +12,17 @@ struct PairBatch {
     var expected: Int
     var actual: Int
     /// Number of their name among both files' names.
-    var name: Int
+    var name: Int32
+    /// Where they are counted if their bytes are equal; -1 where that is looked up.
+    var place: Int32
   }
 
   /// What comes of a run.
   struct Run: Sendable {
     /// One after the other in the order of execution; pairs by their numbers in the batch.
     enum Step: Sendable {
-      /// Records of equal bytes and finite elements, and how many elements they have together.
-      case equal(Range<Int>, elementCount: Int)
+      /// Records of equal bytes and finite elements, and where their numbers of elements stand in `elementCounts`.
+      case equal(Range<Int>, elementCounts: Range<Int>)
       /// A record, by its place in `compared`.
       case compared(pair: Int, place: Int)
       case obstacle(pair: Int, Obstacle)
@@ -28,6 +30,8 @@ struct PairBatch {
 
     fileprivate(set) var steps: [Step] = []
     fileprivate(set) var compared: [ComparedRecord] = []
+    /// Number of elements of each record of equal bytes, one after the other.
+    fileprivate(set) var elementCounts: [Int] = []
   }
 
   private let runBytes: Int
@@ -104,27 +108,31 @@ extension PairBatch.Run {
   ) {
     steps.removeAll(keepingCapacity: true)
     compared.removeAll(keepingCapacity: true)
+    elementCounts.removeAll(keepingCapacity: true)
     var equalFrom = range.lowerBound
-    var elementCount = 0
     for number in range {
       let pair = pairs[number]
       let (first, second) = (expected.entry(at: pair.expected), actual.entry(at: pair.actual))
       // What both traces hold in the same bytes is of no other interest than its counts of NaN and infinity.
       if let equal = expected.equalRecords(first, actual, second), equal.isFinite {
-        elementCount += equal.elementCount
+        elementCounts.append(equal.elementCount)
         continue
       }
-      if equalFrom < number { steps.append(.equal(equalFrom..<number, elementCount: elementCount)) }
-      (equalFrom, elementCount) = (number + 1, 0)
-      if let obstacle = compare(pair, expected, actual, names.limits[pair.name], wantsFlip) {
+      appendEqual(equalFrom..<number)
+      equalFrom = number + 1
+      if let obstacle = compare(pair, expected, actual, names.limits[Int(pair.name)], wantsFlip) {
         steps.append(.obstacle(pair: number, obstacle))
       } else {
         steps.append(.compared(pair: number, place: compared.count - 1))
       }
     }
-    if equalFrom < range.upperBound {
-      steps.append(.equal(equalFrom..<range.upperBound, elementCount: elementCount))
-    }
+    appendEqual(equalFrom..<range.upperBound)
+  }
+
+  /// Adds the step of consecutive equal records, whose numbers of elements were counted last.
+  private mutating func appendEqual(_ range: Range<Int>) {
+    guard !range.isEmpty else { return }
+    steps.append(.equal(range, elementCounts: (elementCounts.count - range.count)..<elementCounts.count))
   }
 
   /// Compares one record of both files, and adds what comes of it to `compared`.

@@ -24,7 +24,7 @@ public struct Report {
   public var text: String {
     var sections = [[verdict.headline], overview]
     sections.append(contentsOf: findings)
-    sections.append(contentsOf: [travel, unmatched, shapes, problems, notes])
+    sections.append(contentsOf: [verdict.isStopped ? [] : travel, unmatched, shapes, problems, notes])
     return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
   }
 
@@ -40,6 +40,10 @@ public struct Report {
         + "\(verdict.differingRecords) differ, \(verdict.divergentRecords) beyond tolerance"
         + (verdict.equalInOtherTypeRecords > 0
           ? ", \(verdict.equalInOtherTypeRecords) equal in value but of another dtype" : ""))
+    if verdict.isStopped {
+      let place = verdict.firstDivergence == nil ? "where the tokens part" : "at the first record beyond tolerance"
+      lines.append("stopped    \(place), as --first asks; what comes after it was not compared")
+    }
     if let parting = verdict.tokensPart {
       lines.append(
         "tokens     part at position \(parting.position): expected \(Self.describe(parting.expected)), "
@@ -87,7 +91,8 @@ public struct Report {
     return blocks
   }
 
-  private func describe(_ finding: Finding) -> [String] {
+  /// The lines about a record: its worst element, what was allowed, and how many elements are beyond it.
+  package func describe(_ finding: Finding) -> [String] {
     let result = finding.comparison
     let isMixed = finding.expectedType != finding.actualType
     let types =

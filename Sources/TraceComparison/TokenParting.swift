@@ -16,19 +16,37 @@ public struct TokenParting: Equatable, Sendable {
   /// it.
   init?(_ expected: borrowing some TensorSource & ~Copyable, _ actual: borrowing some TensorSource & ~Copyable) {
     let (first, second) = (expected.tokens, actual.tokens)
-    let differing = first.lazy.filter { position, token in second[position].map { $0.id != token.id } ?? false }
+    let differing = first.lazy.filter { position, token in Self.differ(token, second[position]) }
     let ends = [
       Self.endByItself(expected).flatMap { second[$0] == nil ? nil : $0 },
       Self.endByItself(actual).flatMap { first[$0] == nil ? nil : $0 },
     ]
     guard let position = (differing.map(\.key) + ends.compactMap { $0 }).min() else { return nil }
+    self.init(at: position, first, second)
+  }
+
+  /// The tokens of two runs at the position at which they part.
+  init(at position: Int, _ first: [Int: TraceToken], _ second: [Int: TraceToken]) {
     self.position = position
-    self.expected = first[position]
-    self.actual = second[position]
+    expected = first[position]
+    actual = second[position]
+  }
+
+  /// The first position of a range at which two runs have different tokens; nil where all that both know agree.
+  static func firstDifference(
+    _ first: [Int: TraceToken], _ second: [Int: TraceToken], in range: ClosedRange<Int>
+  ) -> Int? {
+    // A range may be much longer than the tokens are many.
+    let positions = range.count <= first.count ? Array(range) : first.keys.filter(range.contains).sorted()
+    return positions.first { position in first[position].map { differ($0, second[position]) } ?? false }
+  }
+
+  private static func differ(_ token: TraceToken, _ other: TraceToken?) -> Bool {
+    other.map { $0.id != token.id } ?? false
   }
 
   /// The position after the last of a run that ended before the steps it was asked for; nil for any other.
-  private static func endByItself(_ source: borrowing some TensorSource & ~Copyable) -> Int? {
+  static func endByItself(_ source: borrowing some TensorSource & ~Copyable) -> Int? {
     guard source.isComplete, source.problems.isEmpty, let steps = source.header[integer: .steps],
       let last = source.tokens.keys.max()
     else { return nil }

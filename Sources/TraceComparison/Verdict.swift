@@ -76,6 +76,8 @@ public struct Verdict: Sendable {
   public internal(set) var smallestRtol: Double? = 0
   /// The smallest distance in ulp that would pass everywhere with the given rtol and atol; nil when none would.
   public internal(set) var smallestUlp: UInt64? = 0
+  /// Whether the comparison stopped at the first divergence, as was asked, and did not look at what comes after it.
+  public internal(set) var isStopped = false
   /// Records of the expected trace that the actual one lacks.
   public internal(set) var unmatchedExpected = Listing<UnmatchedRecord>()
   /// Records of the actual trace that the expected one lacks.
@@ -96,6 +98,12 @@ public struct Verdict: Sendable {
   public internal(set) var notes: [String] = []
   /// The first position at which greedy decoding would choose another token.
   public internal(set) var tokenFlip: TokenFlip?
+  /// What was found of each tensor at each layer, in the order of execution. Empty where the models' sizes differ.
+  ///
+  /// - Complexity: O(n log n) in the number of tensors times layers; put together at every call.
+  public var cases: [SiteCase] { caseTable.finished() }
+  /// The same as it was counted.
+  var caseTable = CaseTable()
   /// How the error travels.
   public internal(set) var travel = Travel()
   /// Patterns of the filter that match no name in either trace.

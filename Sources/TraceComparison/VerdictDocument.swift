@@ -18,7 +18,7 @@ public struct VerdictDocument: Sendable {
     oracle: OracleComparison? = nil, oracleProblem: String? = nil
   ) {
     let paths = (expected: expectedPath, actual: actualPath)
-    var fields = Self.heading(verdict, paths)
+    var fields = Self.heading(verdict, paths, producers: verdict.producers, Self.value(verdict.tolerance))
     fields += Self.counts(verdict)
     fields += Self.places(verdict, divergences)
     fields += Self.remarks(verdict)
@@ -28,15 +28,18 @@ public struct VerdictDocument: Sendable {
 
   private typealias Fields = [(String, JSONValue)]
 
-  private static func heading(_ verdict: Verdict, _ paths: (expected: String, actual: String)) -> Fields {
+  private static func heading(
+    _ verdict: Verdict, _ paths: (expected: String, actual: String),
+    producers: (expected: String?, actual: String?), _ tolerance: JSONValue
+  ) -> Fields {
     [
       ("schema", .string(schema)),
       ("verdict", .string(verdict.outcome.rawValue)),
       ("exit_status", .integer(Int(verdict.exitStatus))),
       ("summary", .string(verdict.headline)),
-      ("expected", trace(paths.expected, verdict.producers.expected)),
-      ("actual", trace(paths.actual, verdict.producers.actual)),
-      ("tolerance", value(verdict.tolerance)),
+      ("expected", trace(paths.expected, producers.expected)),
+      ("actual", trace(paths.actual, producers.actual)),
+      ("tolerance", tolerance),
     ]
   }
 
@@ -64,6 +67,7 @@ public struct VerdictDocument: Sendable {
     let listed: JSONValue = divergences.map { .array($0.prefix(100).map { value($0) }) } ?? .null
     let rows = (verdict.travel.rows + verdict.travel.laterPositions).prefix(100)
     return [
+      ("stopped_at_first", .bool(verdict.isStopped)),
       ("tokens_part", verdict.tokensPart.map { value($0) } ?? .null),
       ("first_difference", finding(verdict.firstDifference)),
       ("first_divergence", finding(verdict.firstDivergence)),
@@ -91,25 +95,15 @@ public struct VerdictDocument: Sendable {
   ///
   /// - Parameter problems: which trace, and why.
   public init(problems: [Verdict.Problem], expectedPath: String, actualPath: String) {
-    let unmatched: Fields = [
-      ("expected", .array([])), ("actual", .array([])), ("expected_count", .integer(0)), ("actual_count", .integer(0)),
-    ]
-    let fields: Fields = [
-      ("schema", .string(Self.schema)),
-      ("verdict", .string(Verdict.Outcome.incomparable.rawValue)),
-      ("exit_status", .integer(2)),
-      ("expected", Self.trace(expectedPath, nil)),
-      ("actual", Self.trace(actualPath, nil)),
-      ("compared", Self.compared(records: 0, elements: 0)),
-      ("unmatched", .object(unmatched)),
-      ("tokens_part_at", .null),
-      ("first_difference", .null),
-      ("first_divergence", .null),
-      ("problems", .array(problems.map { Self.value($0) })),
-      ("problem_count", .integer(problems.count)),
-      ("notes", .array([])),
-    ]
-    value = .object(fields)
+    let nobody = TraceHeader(producer: "")
+    var verdict = Verdict(
+      tolerance: .default, filter: RecordFilter(), comparesCommonOnly: false, producers: ("", ""),
+      headers: HeaderComparison(expected: nobody, actual: nobody))
+    for problem in problems { verdict.problems.append(problem) }
+    (verdict.smallestRtol, verdict.smallestUlp) = (nil, nil)
+    var fields = Self.heading(verdict, (expectedPath, actualPath), producers: (nil, nil), .null)
+    fields += Self.counts(verdict) + Self.places(verdict, nil) + Self.remarks(verdict)
+    value = .object(fields + [("oracle", .null), ("oracle_problem", .null)])
   }
 
   private static func trace(_ path: String, _ producer: String?) -> JSONValue {

@@ -6,11 +6,15 @@ struct TokenChunk {
   let textIsKnown: Bool
 
   /// Reads and checks everything but the checksum.
-  init(_ file: RawSpan, at offset: Int) throws(TraceError) {
+  ///
+  /// - Parameter available: bytes from the chunk's beginning on, where the span holds only its head; nil stands for all that
+  ///   the span holds.
+  init(_ file: RawSpan, at offset: Int, available: Int? = nil) throws(TraceError) {
     try requireKind(file, ChunkLayout.token, at: offset)
     let head = ChunkLayout.tokenHead
     let bodyLength = file.integer(at: offset + ChunkLayout.bodyLengthField, as: UInt64.self)
-    extent = try ChunkExtent(.token, in: file, at: offset, headLength: head, bodyLength: bodyLength)
+    extent = try ChunkExtent(
+      .token, in: file, at: offset, headLength: head, bodyLength: bodyLength, available: available)
     let id = file.integer(at: offset + 4, as: Int32.self)
     guard id >= 0 else {
       throw .invalidField(.token, offset: offset, field: "id", expected: "0 or more", found: "\(id)")
@@ -40,7 +44,10 @@ struct RecordChunk {
   let shape: TensorShape
 
   /// Reads and checks everything but the checksum.
-  init(_ file: RawSpan, at offset: Int) throws(TraceError) {
+  ///
+  /// - Parameter available: bytes from the chunk's beginning on, where the span holds only its head; nil stands for all that
+  ///   the span holds.
+  init(_ file: RawSpan, at offset: Int, available: Int? = nil) throws(TraceError) {
     func invalid(_ field: String, _ expected: String, _ found: String) -> TraceError {
       .invalidField(.record, offset: offset, field: field, expected: expected, found: found)
     }
@@ -49,7 +56,8 @@ struct RecordChunk {
     guard (1...255).contains(nameLength) else { throw invalid("length of the name", "1 to 255", "\(nameLength)") }
     let head = ChunkLayout.recordHead(nameLength: nameLength)
     let bodyLength = file.integer(at: offset + ChunkLayout.bodyLengthField, as: UInt64.self)
-    extent = try ChunkExtent(.record, in: file, at: offset, headLength: head, bodyLength: bodyLength)
+    extent = try ChunkExtent(
+      .record, in: file, at: offset, headLength: head, bodyLength: bodyLength, available: available)
 
     let typeByte = file.integer(at: offset + 4, as: UInt8.self)
     guard let elementType = ElementType(rawValue: typeByte) else { throw invalid("dtype", "1 to 5", "\(typeByte)") }

@@ -13,6 +13,8 @@ enum ChunkLayout {
   static let tailLength = 64
   static let indexEntryLength = 24
   static let tokenEntryName: UInt32 = 0xFFFF_FFFF
+  /// More bytes than any chunk has; to be rounded up without overflow.
+  static let unlimited = Int.max / 2
 
   static let token = Array("TOKN".utf8)
   static let record = Array("TENS".utf8)
@@ -74,8 +76,11 @@ struct ChunkExtent {
   var bodyOffset: Int { offset + headLength }
   var chunkLength: Int { ChunkLayout.roundedUp(headLength + bodyLength) }
 
-  init(_ kind: ChunkKind, in file: RawSpan, at offset: Int, headLength: Int, bodyLength: UInt64) throws(TraceError) {
-    let available = file.byteCount - offset
+  /// - Parameter available: bytes from the chunk's beginning on; nil stands for all that the span holds.
+  init(
+    _ kind: ChunkKind, in file: RawSpan, at offset: Int, headLength: Int, bodyLength: UInt64, available: Int? = nil
+  ) throws(TraceError) {
+    let available = available ?? file.byteCount - offset
     let (needed, overflow) = bodyLength.addingReportingOverflow(UInt64(headLength))
     guard !overflow, needed <= UInt64(available), ChunkLayout.roundedUp(Int(needed)) <= available else {
       throw .chunkExceedsFile(kind, offset: offset, needed: overflow ? .max : needed, available: available)

@@ -39,5 +39,11 @@ extension FileError: FileErrorCarrier {
 }
 
 extension TraceError: FileErrorCarrier {
-  package var fileError: FileError? { if case .file(let error) = self { error } else { nil } }
+  package var fileError: FileError? {
+    switch self {
+    case .file(let error): error
+    case .inPart(_, let error): error.fileError
+    default: nil
+    }
+  }
 }

@@ -45,6 +45,18 @@ package struct PageMemory: ~Copyable, @unchecked Sendable {
     mutating get { _overrideLifetime(MutableRawSpan(_unsafeStart: start, byteCount: byteCount), mutating: &self) }
   }
 
+  /// Copies bytes to the beginning; traps where there is no room for them.
+  mutating func copy(_ source: RawSpan) {
+    precondition(source.byteCount <= byteCount)
+    source.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: start, count: byteCount).copyMemory(from: $0) }
+  }
+
+  /// Moves a range of the bytes to the beginning; traps outside the memory.
+  mutating func moveToFront(_ range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+    memmove(start, start + range.lowerBound, range.count)
+  }
+
   /// The first byte; some address, never used, where there is none.
   private var start: UnsafeMutableRawPointer { base ?? UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped }
 

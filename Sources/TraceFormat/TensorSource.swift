@@ -70,6 +70,10 @@ public protocol TensorSource: ~Copyable {
   var problems: [TraceError] { get }
   /// Whether the source ends as a complete one does.
   var isComplete: Bool { get }
+  /// Whether more may come: then `tokens`, `problems` and `isComplete` say what is known so far.
+  var isLive: Bool { get }
+  /// Whether the source tells its tokens; arrays of other programs may not.
+  var hasTokens: Bool { get }
 
   /// The key of the next record in the order of execution; nil after the last.
   mutating func next() throws(TraceError) -> RecordKey?
@@ -79,4 +83,11 @@ public protocol TensorSource: ~Copyable {
   /// - Returns: the body's result; nil when there is no such record.
   /// - Throws: what is wrong with the record, its checksum included.
   func withRecord<Result>(_ key: RecordKey, _ body: (RecordView) -> Result) throws(TraceError) -> Result?
+}
+
+extension TensorSource where Self: ~Copyable {
+  /// A source is all there unless it says otherwise.
+  public var isLive: Bool { false }
+  /// A source tells its tokens unless it says otherwise.
+  public var hasTokens: Bool { true }
 }

@@ -31,6 +31,25 @@ public enum TraceError: Error, Equatable, Sendable {
   case tokenMissing(position: Int, offset: Int)
   /// A writer was handed something that the format cannot hold.
   case cannotRecord(String)
+  /// Something is wrong in a file of another format; the text says where, what was expected and found.
+  case foreign(String)
+  /// Something is wrong in one of the files that make a trace.
+  indirect case inPart(path: String, TraceError)
+  /// A header field of a model or a run has different values in two parts of one trace.
+  case partsDisagree(field: String, path: String, value: String, otherPath: String, otherValue: String)
+  /// The headers say that there are more parts than were given.
+  case partsMissing(numbers: [Int], count: Int)
+  /// Two files say that they are the same part.
+  case partRepeated(number: Int, path: String, otherPath: String)
+  /// A file says that it is a part of a number that there cannot be.
+  case partOutOfRange(number: Int, count: Int, path: String)
+  /// Two parts hold different bytes for one record, or for several: the first, and how many more.
+  case copiesDiffer(RecordKey, more: Int, path: String, otherPath: String)
+  /// Two parts hold different tokens for one position, or for several: the first, and how many more.
+  case tokensDiffer(
+    position: Int, more: Int, path: String, token: TraceToken, otherPath: String, otherToken: TraceToken)
+  /// A chunk of a stream stands behind one that comes later in the order of execution.
+  case outOfOrder(ChunkKind, RecordKey, offset: Int, after: RecordKey)
 }
 
 /// The kinds of chunk that a trace is made of.
@@ -80,6 +99,12 @@ extension TraceError: CustomStringConvertible {
     case .tokenMissing(let position, let offset):
       "the record at offset \(offset) has no token for its position \(position) before it"
     case .cannotRecord(let reason): reason
+    case .foreign(let text): text
+    case .inPart, .partsDisagree, .partsMissing, .partRepeated, .partOutOfRange, .copiesDiffer, .tokensDiffer:
+      partsDescription
+    case .outOfOrder(let kind, let key, let offset, let other):
+      "the \(kind == .token ? "token of position \(key.position)" : "\(key)") at offset \(offset) comes after \(other), "
+        + "and a stream must keep the order of execution: write the trace to a file and give its name"
     }
   }
 

@@ -2,7 +2,7 @@
 ///
 /// Besides mapped pages it holds the tokens and 4 bytes per record. Where the index is missing or damaged, everything that is complete
 /// can still be read, for 32 bytes per record; `problems` says what is not.
-public struct TraceFile: ~Copyable, TensorSource, Sendable {
+public struct TraceFile: ~Copyable, RandomAccessSource {
   /// What is known of the run.
   public let header: TraceHeader
   let file: MappedFile
@@ -72,7 +72,7 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
   /// Whether there is a record of a key. It may yet be damaged.
   ///
   /// - Complexity: O(log n).
-  package func contains(_ key: RecordKey) -> Bool { index.place(of: key, in: file.bytes) != nil }
+  public func contains(_ key: RecordKey) -> Bool { index.place(of: key, in: file.bytes) != nil }
 
   /// Lends a record; any, at any time.
   ///
@@ -85,7 +85,7 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
   }
 
   /// Lends a record of which `withRecord` has verified the checksum before; nil when there is none.
-  package func withVerifiedRecord<Result>(_ key: RecordKey, _ body: (RecordView) -> Result) -> Result? {
+  public func withVerifiedRecord<Result>(_ key: RecordKey, _ body: (RecordView) -> Result) -> Result? {
     do throws(TraceError) {
       guard let place = place(of: key) else { return nil }
       return try withRecord(at: place, isVerified: true, body)
@@ -131,6 +131,11 @@ public struct TraceFile: ~Copyable, TensorSource, Sendable {
         found: "\(record.key), \(record.extent.chunkLength) bytes")
     }
     return (record.elementType, record.shape, record.extent)
+  }
+
+  /// The checksum that stands in the head of a record's chunk; only reading the record tells whether it is right.
+  func recordedChecksum(_ entry: RecordEntry) -> UInt64 {
+    file.bytes.integer(at: entry.offset + ChunkLayout.checksumField, as: UInt64.self)
   }
 
   /// Number of a record's elements; nil where its head does not say what the index says.

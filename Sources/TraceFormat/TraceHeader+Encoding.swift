@@ -1,10 +1,11 @@
 extension TraceHeader {
   static let magic: [UInt8] = [0x89, 0x4C, 0x32, 0x54, 0x52, 0x43, 0x0D, 0x0A]
   static let version: UInt32 = 1
-  static let producerLength = 64
+  /// The most bytes of a producer.
+  package static let producerLength = 64
   static let maximumBodyLength = 16 << 20
   /// No field may have this name: the producer stands in the head.
-  static let reservedName = "producer"
+  package static let reservedName = "producer"
 
   /// The header's chunk.
   ///
@@ -52,6 +53,7 @@ extension TraceHeader {
     }
   }
 
+  /// Whether bytes can be a field's name.
   package static func isValidName(_ name: [UInt8]) -> Bool {
     (1...64).contains(name.count)
       && name.allSatisfy {

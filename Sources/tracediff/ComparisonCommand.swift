@@ -1,8 +1,8 @@
-import Dispatch
-import Synchronization
+import CIReports
 import ToolSupport
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// `tracediff EXPECTED ACTUAL`.
 enum ComparisonCommand {
@@ -13,55 +13,69 @@ enum ComparisonCommand {
     case .help: return try Tool.print(command.help)
     case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
     case .run(let operands):
-      guard operands.count == 2 else {
+      guard operands.count >= 2 else {
         throw UsageError("two traces are needed, EXPECTED and ACTUAL, not \(operands.count); see --help")
       }
-      let paths = (expected: operands[0].path, actual: operands[1].path)
-      return try compare(paths, options, tolerance: try options.tolerance())
+      let paths = operands.map(\.path)
+      return try compare([paths[0]], Array(paths.dropFirst()), options, tolerance: try options.tolerance())
     }
   }
 
   private static func compare(
-    _ paths: (expected: String, actual: String), _ options: ComparisonOptions, tolerance: Tolerance
+    _ expected: [String], _ actual: [String], _ options: ComparisonOptions, tolerance: Tolerance
   ) throws -> ExitStatus {
-    if let jsonPath = options.jsonPath {
-      try Tool.requireApart(
-        outputs: [jsonPath], inputs: [paths.expected, paths.actual] + (options.oraclePath.map { [$0] } ?? []))
-    }
+    var problems: [Verdict.Problem] = []
+    let pair = TracePair(expected, actual, &problems)
+    let inputs = (pair?.inputs ?? expected + actual) + options.mapping.paths + (options.oraclePath.map { [$0] } ?? [])
+    try options.reports.requireApart(jsonPath: options.jsonPath, inputs: inputs)
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
-    var opened = openBoth(paths)
-    guard let expected = opened.expected.take(), let actual = opened.actual.take() else {
-      throw try unreadable(opened.problems, paths, options)
+    let names = (TraceOperands.name(of: expected), TraceOperands.name(of: actual))
+    let reporter = CheckReporter(
+      options.reports, tool: Program.name, subject: "\(names.0) \(names.1)", isQuiet: isQuiet)
+    return try reporter.run {
+      guard var pair else { throw try unreadable(problems, names, options, reporter) }
+      try options.apply(to: &pair)
+      return try compare(pair, options, tolerance, isQuiet: isQuiet, reporter)
     }
+  }
+
+  private static func compare(
+    _ pair: TracePair, _ options: ComparisonOptions, _ tolerance: Tolerance, isQuiet: Bool, _ reporter: CheckReporter
+  ) throws -> ExitStatus {
     let comparison = Comparison(
-      tolerance: tolerance, filter: options.filter, comparesCommonOnly: options.comparesCommonOnly)
+      tolerance: tolerance, filter: options.filter, comparesCommonOnly: options.comparesCommonOnly,
+      stopsAtFirst: options.stopsAtFirst)
+    var problems: [Verdict.Problem] = []
     var divergences = options.listsAll ? [Finding]() : nil
-    let verdict = comparison.compare(expected, actual) { finding in
+    // Of a trace that can be read only once, divergences are listed as they come.
+    let live = options.listsAll && pair.isLive && !isQuiet ? DivergenceListing() : nil
+    let verdict = pair.compare(comparison, &problems) { finding in
       if (divergences?.count ?? Int.max) < Listing<Finding>.capacity { divergences?.append(finding) }
+      live?.add(finding)
     }
-    let unused = [
-      ("--only", verdict.unusedPatterns), ("--rtol", verdict.unusedRtolPatterns),
-      ("--atol", verdict.unusedAtolPatterns),
-    ]
-    for (option, patterns) in unused {
-      guard let pattern = patterns.first else { continue }
-      throw UsageError("option '\(option)': no tensor of either trace matches '\(pattern.text)'")
-    }
+    let names = (pair.expected.name, pair.actual.name)
+    guard let verdict else { throw try unreadable(problems, names, options, reporter) }
+    try live?.finish()
+    try requireUse(of: verdict)
 
     var oracle: OracleComparison?
     var oracleProblem: String?
     if let oraclePath = options.oraclePath {
       do throws(ToolError) {
-        oracle = try judge(paths, oraclePath: oraclePath, options)
+        oracle = try judge(pair, oraclePath: oraclePath, options)
       } catch { oracleProblem = error.description }
     }
-    if !isQuiet { try printReport(verdict, oracle, paths, options, comparison) }
+    if !isQuiet {
+      try printReport(verdict, oracle, pair, listsAll: options.listsAll && live == nil, comparison, reporter)
+    }
     if let jsonPath = options.jsonPath {
       let document = VerdictDocument(
-        verdict, expectedPath: paths.expected, actualPath: paths.actual, divergences: divergences, oracle: oracle,
+        verdict, expectedPath: names.0, actualPath: names.1, divergences: divergences, oracle: oracle,
         oracleProblem: oracleProblem)
       try Tool.write(Array(document.text.utf8), to: jsonPath)
     }
+    try reporter.report(
+      CheckSummary(verdict, tool: reporter.tool, subject: reporter.subject, oracleProblem: oracleProblem))
     if let oracleProblem {
       Tool.diagnose(Program.name, oracleProblem)
       return verdict.outcome == .diverged ? .difference : .trouble
@@ -70,17 +84,29 @@ enum ComparisonCommand {
     return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble
   }
 
+  /// A pattern of the options that matches no tensor is bad usage.
+  static func requireUse(of verdict: Verdict) throws(UsageError) {
+    let unused = [
+      ("--only", verdict.unusedPatterns), ("--rtol", verdict.unusedRtolPatterns),
+      ("--atol", verdict.unusedAtolPatterns),
+    ]
+    for (option, patterns) in unused {
+      guard let pattern = patterns.first else { continue }
+      throw UsageError("option '\(option)': no tensor of either trace matches '\(pattern.text)'")
+    }
+  }
+
   /// Judges both traces by a third.
   private static func judge(
-    _ paths: (expected: String, actual: String), oraclePath: String, _ options: ComparisonOptions
+    _ pair: TracePair, oraclePath: String, _ options: ComparisonOptions
   ) throws(ToolError) -> OracleComparison {
-    let oracle = try openTrace(oraclePath)
+    let oracle = try openTrace(resolve([oraclePath]))
     guard oracle.isComplete, oracle.problems.isEmpty else {
       throw .failed(
         "\(oraclePath): the oracle is cut short or damaged: \(oracle.problems.first?.description ?? "no tail")")
     }
-    var expected = try openTrace(paths.expected)
-    let actual = try openTrace(paths.actual)
+    var expected = try openTrace(pair.expected)
+    let actual = try openTrace(pair.actual)
     let headers = HeaderComparison(expected: expected.header, actual: oracle.header)
     if let conflict = headers.conflicts.first {
       throw .failed("\(oraclePath): the oracle was made from another model: \(conflict)")
@@ -93,64 +119,54 @@ enum ComparisonCommand {
   }
 
   private static func printReport(
-    _ verdict: Verdict, _ oracle: OracleComparison?, _ paths: (expected: String, actual: String),
-    _ options: ComparisonOptions,
-    _ comparison: Comparison
+    _ verdict: Verdict, _ oracle: OracleComparison?, _ pair: TracePair, listsAll: Bool, _ comparison: Comparison,
+    _ reporter: CheckReporter
   ) throws {
     let output = OutputWriter.standardOutput()
-    output.write(Report(verdict, expectedPath: paths.expected, actualPath: paths.actual).text)
-    if let oracle { output.write("\n\(oracle.text)") }
-    if options.listsAll, verdict.divergentRecords > 0 {
-      output.line("\nAll records beyond tolerance: \(verdict.divergentRecords)")
-      // They are found again in a second pass, so that a list of any length needs no memory.
-      let expected = try openTrace(paths.expected)
-      let actual = try openTrace(paths.actual)
-      _ = comparison.compare(expected, actual) { output.line("  " + Report.line($0)) }
+    try reporter.print(to: output) {
+      output.write(Report(verdict, expectedPath: pair.expected.name, actualPath: pair.actual.name).text)
+      if let oracle { output.write("\n\(oracle.text)") }
+      if listsAll, verdict.divergentRecords > 0 {
+        output.line("\nAll records beyond tolerance: \(verdict.divergentRecords)")
+        // They are found again in a second pass, so that a list of any length needs no memory.
+        var problems: [Verdict.Problem] = []
+        _ = pair.compare(comparison, &problems) { output.line("  " + Report.line($0)) }
+        if let problem = problems.first { throw ToolError.failed(problem.message) }
+      }
     }
     try output.finish()
   }
 
-  /// Two traces, each nil where it cannot be read at all, and why not.
-  private struct OpenedTraces: ~Copyable {
-    var expected: TraceFile?
-    var actual: TraceFile?
-    var problems: [Verdict.Problem] = []
-  }
-
-  /// Opens both traces at once: to check the index of a long one takes as long as to compare a part of it.
-  private static func openBoth(_ paths: (expected: String, actual: String)) -> OpenedTraces {
-    let opened = Mutex(OpenedTraces())
-    DispatchQueue.concurrentPerform(iterations: 2) { number in
-      let side: Side = number == 0 ? .expected : .actual
-      do throws(ToolError) {
-        var trace: TraceFile? = try openTrace(side == .expected ? paths.expected : paths.actual)
-        opened.withLock { if side == .expected { $0.expected = trace.take() } else { $0.actual = trace.take() } }
-      } catch {
-        let problem = Verdict.Problem(side: side, message: error.description)
-        opened.withLock { $0.problems.insert(problem, at: side == .expected ? 0 : $0.problems.count) }
-      }
-    }
-    return opened.withLock {
-      OpenedTraces(expected: $0.expected.take(), actual: $0.actual.take(), problems: $0.problems)
-    }
-  }
-
-  /// Writes down for machines that a trace cannot be read.
+  /// Writes down for machines and CI that a trace cannot be read.
   ///
   /// - Returns: the error for people.
   private static func unreadable(
-    _ problems: [Verdict.Problem], _ paths: (expected: String, actual: String), _ options: ComparisonOptions
+    _ problems: [Verdict.Problem], _ names: (expected: String, actual: String), _ options: ComparisonOptions,
+    _ reporter: CheckReporter
   ) throws(ToolError) -> ToolError {
     if let jsonPath = options.jsonPath {
-      let document = VerdictDocument(
-        problems: problems, expectedPath: paths.expected, actualPath: paths.actual)
+      let document = VerdictDocument(problems: problems, expectedPath: names.expected, actualPath: names.actual)
       try Tool.write(Array(document.text.utf8), to: jsonPath)
     }
+    try reporter.report(CheckSummary(problems: problems, tool: reporter.tool, subject: reporter.subject))
     return .failed(problems.first?.message ?? "a trace cannot be read")
   }
 }
 
-/// Opens a trace; what goes wrong names the file.
-func openTrace(_ path: String) throws(ToolError) -> TraceFile {
-  try Tool.naming(path) { () throws(TraceError) in try TraceFile(path: path) }
+/// Lists records beyond tolerance while they are found, before anything else is known.
+private final class DivergenceListing {
+  private let output = OutputWriter.standardOutput()
+  private var isBegun = false
+
+  func add(_ finding: Finding) {
+    if !isBegun { output.line("Records beyond tolerance, as they come:") }
+    isBegun = true
+    output.line("  " + Report.line(finding))
+    output.flush()
+  }
+
+  func finish() throws(ToolError) {
+    if isBegun { output.line() }
+    try output.finish()
+  }
 }

@@ -1,6 +1,7 @@
 import ToolSupport
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// What the user wants compared, and how.
 struct ComparisonOptions {
@@ -12,9 +13,25 @@ struct ComparisonOptions {
   var atolOverrides: [Tolerance.Override] = []
   var filter = RecordFilter()
   var comparesCommonOnly = false
+  var stopsAtFirst = false
   var listsAll = false
+  var mapping = MappingOption()
   var oraclePath: String?
   var jsonPath: String?
+  var reports = CheckReports()
+
+  /// Checks what depends on what the traces are, and hands them their mappings.
+  func apply(to pair: inout TracePair) throws(UsageError) {
+    if pair.expected.isStream, pair.expected.content == pair.actual.content {
+      throw UsageError("both traces cannot be read from \(pair.expected.name)")
+    }
+    if oraclePath != nil, pair.isLive {
+      throw UsageError("option '--oracle' needs files, since the traces are read again; a pipe can be read only once")
+    }
+    var expected: TraceOperands? = pair.expected
+    try mapping.apply(expected: &expected, actual: &pair.actual)
+    pair.expected = expected ?? pair.expected
+  }
 
   /// The tolerance that the options make together.
   func tolerance() throws(UsageError) -> Tolerance {
@@ -35,10 +52,12 @@ extension ComparisonOptions {
     Command(
       name: Program.name,
       usage: [
-        "EXPECTED ACTUAL [options]",
-        "explain TRACE --model CHECKPOINT [options]      (see tracediff explain --help)",
-        "inspect TRACE [options]                         (see tracediff inspect --help)",
+        "EXPECTED ACTUAL... [options]",
+        "explain TRACE... --model CHECKPOINT [options]   (see tracediff explain --help)",
+        "inspect TRACE... [options]                      (see tracediff inspect --help)",
+        "export TRACE... -o FILE.npz [options]           (see tracediff export --help)",
         "golden record|check|update                      (see tracediff golden --help)",
+        "history append|show FILE ...                    (see tracediff history --help)",
       ],
       summary: "Compares two traces record by record and names, in the order of execution, the first tensor and "
         + "position that differ and the first that are beyond tolerance.",
@@ -49,11 +68,14 @@ extension ComparisonOptions {
         "where rms is the root mean square of the expected tensor. NaN passes only against NaN, infinity only against "
           + "the same infinity. Different dtypes are compared in float64.",
         Option<Self>.selectionDetails,
+        "EXPECTED is one operand; all that follow are parts of ACTUAL. " + TraceOperands.details
+          + " - or a pipe is a trace that is compared while it is being written, and stored nowhere; its records must come in "
+          + "the order of execution.",
         "Exit status: 0 identical or within tolerance, 1 diverged, 2 incomparable or trouble.",
       ])
   }
 
-  private static var toleranceGroup: OptionGroup<Self> {
+  static var toleranceGroup: OptionGroup<Self> {
     OptionGroup(
       "Tolerance",
       [
@@ -83,7 +105,7 @@ extension ComparisonOptions {
       ])
   }
 
-  private static var selectionGroup: OptionGroup<Self> {
+  static var selectionGroup: OptionGroup<Self> {
     OptionGroup(
       "What to compare",
       Option.selection(
@@ -92,7 +114,12 @@ extension ComparisonOptions {
         positions: "Compare these positions alone.") + [
           Option(
             "common", help: "Compare what both traces have, and say what was left out.",
-            effect: { $0.comparesCommonOnly = true })
+            effect: { $0.comparesCommonOnly = true }),
+          .map(
+            \.mapping,
+            help:
+              "The mapping that says which site, layer and position each array of another program is; for one side alone "
+              + "with expected=FILE or actual=FILE."),
         ])
   }
 
@@ -100,7 +127,15 @@ extension ComparisonOptions {
     OptionGroup(
       "Output",
       [
-        Option("all", help: "List every record beyond tolerance.", effect: { $0.listsAll = true }),
+        Option(
+          "first",
+          help:
+            "Stop at the first record beyond tolerance, or where the tokens part; what comes after is not compared, and "
+            + "whoever writes to a pipe is stopped.",
+          effect: { $0.stopsAtFirst = true }),
+        Option(
+          "all", help: "List every record beyond tolerance; of a pipe as they come, before the report.",
+          effect: { $0.listsAll = true }),
         Option(
           "oracle", value: "TRACE",
           help:
@@ -110,7 +145,7 @@ extension ComparisonOptions {
         Option(
           "json", value: "FILE|-", help: "Write the verdict as JSON; with -, standard output is that one object alone.",
           effect: { target, value throws(UsageError) in target.jsonPath = try value.path() }),
-      ])
+      ] + CheckReports.options.map { $0.lifted(to: \.reports) })
   }
 
   /// `R` sets the limit for all, `SITES=R` for some.

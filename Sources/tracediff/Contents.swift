@@ -1,5 +1,6 @@
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// What a trace holds, by name.
 struct Contents {
@@ -22,7 +23,7 @@ struct Contents {
   /// Reads every record of a trace. Memory grows with the number of names alone.
   ///
   /// - Parameter problems: gets a line for every record that is damaged.
-  init(_ trace: inout TraceFile, _ problems: inout Listing<String>) {
+  init(_ trace: inout Trace, _ problems: inout Listing<String>) {
     while let key = trace.next() {
       do throws(TraceError) {
         try trace.withRecord(key) { record in add(record) }

@@ -1,8 +1,10 @@
+import CIReports
 import Explanation
 import Model
 import ToolSupport
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// `tracediff explain TRACE --model CHECKPOINT`.
 enum ExplanationCommand {
@@ -14,21 +16,36 @@ enum ExplanationCommand {
     case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
     case .run where options.listsCauses: return try Tool.print(CauseListing.text)
     case .run(let operands):
-      guard operands.count == 1 else {
-        throw UsageError("one trace is needed, not \(operands.count); see tracediff explain --help")
-      }
+      guard !operands.isEmpty else { throw UsageError("a trace is needed; see tracediff explain --help") }
       guard let modelPath = options.modelPath else {
         throw UsageError("the trace's checkpoint is needed: --model CHECKPOINT; see tracediff explain --help")
       }
-      if let jsonPath = options.jsonPath {
-        let inputs = [operands[0].path, modelPath] + (options.expectedPath.map { [$0] } ?? [])
-        try Tool.requireApart(outputs: [jsonPath], inputs: inputs)
-      }
+      return try explain(operands.map(\.path), modelPath, options)
+    }
+  }
+
+  private static func explain(
+    _ paths: [String], _ modelPath: String, _ options: ExplanationOptions
+  ) throws -> ExitStatus {
+    let name = TraceOperands.name(of: paths)
+    let trace = Result { () throws(ToolError) in try resolve(paths) }
+    let expected = options.expectedPath.map { path in Result { () throws(ToolError) in try resolve([path]) } }
+    // Of what cannot be resolved nothing is read.
+    let inputs = ((try? trace.get())?.inputs ?? paths) + ((try? expected?.get())?.inputs ?? [])
+    try options.reports.requireApart(
+      jsonPath: options.jsonPath, inputs: inputs + options.mapping.paths + [modelPath])
+    let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
+    let reporter = CheckReporter(
+      options.reports, tool: "\(Program.name) explain", subject: "\(name) --model \(modelPath)", isQuiet: isQuiet)
+    return try reporter.run {
       do {
-        return try explain(operands[0].path, modelPath, options)
+        var (operands, expectedOperands) = (try trace.get(), try expected?.get())
+        try options.mapping.apply(expected: &expectedOperands, actual: &operands)
+        let explanation = try explanation(operands, modelPath, expected: expectedOperands)
+        return try report(explanation, name, modelPath, options, isQuiet: isQuiet, reporter)
       } catch ToolError.failed(let message) {
         if let jsonPath = options.jsonPath {
-          let document = ExplanationDocument(path: operands[0].path, modelPath: modelPath, oneProblem: message)
+          let document = ExplanationDocument(path: name, modelPath: modelPath, oneProblem: message)
           try Tool.write(Array(document.text.utf8), to: jsonPath)
         }
         throw ToolError.failed(message)
@@ -36,30 +53,41 @@ enum ExplanationCommand {
     }
   }
 
-  private static func explain(_ path: String, _ modelPath: String, _ options: ExplanationOptions) throws -> ExitStatus {
-    let trace = try openTrace(path)
+  /// Explains a trace; what goes wrong names the file.
+  static func explanation(
+    _ operands: TraceOperands, _ modelPath: String, expected: TraceOperands?
+  ) throws -> Explanation {
+    let trace = try openTrace(operands)
     let explainer: Explainer
     do {
       let weights = ModelWeights(try openModel(modelPath))
-      let expected = try options.expectedPath.map { try RecordedTensors(openTrace($0)) }
+      let expected = try expected.map { try RecordedTensors(openTrace($0)) }
       explainer = try Explainer(RecordedTensors(trace), model: weights, expected: expected)
     } catch let error as ExplainerError {
-      let file = error.isAboutExpected ? options.expectedPath ?? path : path
-      throw ToolError.failed("\(file): \(error)")
+      throw ToolError.failed("\(error.isAboutExpected ? expected?.name ?? operands.name : operands.name): \(error)")
     }
     let progress = ProgressLine()
     let explanation = explainer.explain { progress.show($0, of: $1) }
     progress.clear()
-    let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
+    return explanation
+  }
+
+  private static func report(
+    _ explanation: Explanation, _ name: String, _ modelPath: String, _ options: ExplanationOptions, isQuiet: Bool,
+    _ reporter: CheckReporter
+  ) throws -> ExitStatus {
     if !isQuiet {
       let output = OutputWriter.standardOutput()
-      output.write(ExplanationReport(explanation, path: path, modelPath: modelPath).text)
+      try reporter.print(to: output) {
+        output.write(ExplanationReport(explanation, path: name, modelPath: modelPath).text)
+      }
       try output.finish()
     }
     if let jsonPath = options.jsonPath {
-      let document = ExplanationDocument(explanation, path: path, modelPath: modelPath)
+      let document = ExplanationDocument(explanation, path: name, modelPath: modelPath)
       try Tool.write(Array(document.text.utf8), to: jsonPath)
     }
+    try reporter.report(CheckSummary(explanation, tool: reporter.tool, subject: reporter.subject))
     if explanation.exitStatus == ExitStatus.trouble.rawValue { Tool.diagnose(Program.name, explanation.headline) }
     return ExitStatus(rawValue: explanation.exitStatus) ?? .trouble
   }

@@ -1,4 +1,5 @@
 import ToolSupport
+import TraceSources
 
 /// What the user wants explained.
 struct ExplanationOptions {
@@ -6,13 +7,15 @@ struct ExplanationOptions {
   var expectedPath: String?
   var jsonPath: String?
   var listsCauses = false
+  var mapping = MappingOption()
+  var reports = CheckReports()
 }
 
 extension ExplanationOptions {
   static var command: Command<Self> {
     Command(
       name: "\(Program.name) explain",
-      usage: ["TRACE --model CHECKPOINT [options]", "--list-causes"],
+      usage: ["TRACE... --model CHECKPOINT [options]", "--list-causes"],
       summary:
         "Says of every recorded operation whether floating-point rounding explains its result, and of what it does not "
         + "explain where it is, how far it spreads, and which mistake reproduces it. No reference trace and no tolerance "
@@ -30,6 +33,11 @@ extension ExplanationOptions {
                 "A reference's trace of the same run: errors are split into inherited and local ones, and token flips "
                 + "are judged.",
               effect: { target, value throws(UsageError) in target.expectedPath = try value.path() }),
+            .map(
+              \.mapping,
+              help:
+                "The mapping that says which site, layer and position each array of another program is; for one trace alone "
+                + "with actual=FILE or expected=FILE."),
           ]),
         OptionGroup(
           "Output",
@@ -41,13 +49,14 @@ extension ExplanationOptions {
             Option(
               "list-causes", help: "Print the mistakes that are recognised, and stop.",
               effect: { $0.listsCauses = true }),
-          ]),
+          ] + CheckReports.options.map { $0.lifted(to: \.reports) }),
       ],
       details: [
         "Each operation is computed again in float64 from the trace's own recorded inputs and compared with a proven bound "
           + "of what any honest float32 order of evaluation may differ by (docs/rounding.md). The ratio of error to bound is "
           + "up to 1 for rounding; above 1 it is a fault of this operation, whatever came before it. What was not recorded "
           + "is carried through, with a wider bound.",
+        TraceOperands.details,
         "Exit status: 0 rounding, 1 fault or lower precision, 2 unchecked or trouble.",
       ])
   }

@@ -1,3 +1,4 @@
+import CIReports
 import Goldens
 import ToolSupport
 import TraceComparison
@@ -6,18 +7,23 @@ import TraceFormat
 /// `tracediff golden check FILE TRACE`.
 enum GoldenChecking {
   static func run(
-    _ files: GoldenFiles, _ options: ComparisonOptions, _ tolerance: Tolerance
-  ) throws(GoldenFailure) -> ExitStatus {
+    _ files: GoldenFiles, _ options: ComparisonOptions, _ tolerance: Tolerance, _ reporter: CheckReporter
+  ) throws -> ExitStatus {
     let golden = try files.readGolden()
     var trace = try files.openActual()
     let check = GoldenCheck(
       tolerance: tolerance, filter: options.filter, comparesCommonOnly: options.comparesCommonOnly)
     let verdict = check.check(golden, &trace)
     try requireUsed(verdict)
-    do throws(ToolError) {
-      try files.print(GoldenReport(verdict, goldenPath: files.golden, actualPath: files.trace).text)
-      try files.write(GoldenDocument(verdict, goldenPath: files.golden, actualPath: files.trace))
-    } catch { throw .tool(error) }
+    if !files.isQuiet {
+      let output = OutputWriter.standardOutput()
+      try reporter.print(to: output) {
+        output.write(GoldenReport(verdict, goldenPath: files.golden, actualPath: files.trace).text)
+      }
+      try output.finish()
+    }
+    try files.write(GoldenDocument(verdict, goldenPath: files.golden, actualPath: files.trace))
+    try reporter.report(CheckSummary(verdict, tool: reporter.tool, subject: reporter.subject))
     if verdict.exitStatus == ExitStatus.trouble.rawValue { Tool.diagnose(Program.name, verdict.headline) }
     return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble
   }

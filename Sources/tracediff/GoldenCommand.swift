@@ -34,14 +34,19 @@ enum GoldenCommand {
       let paths = operands.map(\.path)
       let files = try files(kind, paths, options)
       let tolerance = try options.comparison.tolerance()
-      do throws(GoldenFailure) {
-        switch kind {
-        case .record: return try GoldenRecording.run(files)
-        case .check: return try GoldenChecking.run(files, options.comparison, tolerance)
-        case .update: return try GoldenUpdating.run(files, tolerance)
+      let reporter = CheckReporter(
+        options.comparison.reports, tool: "\(GoldenOptions.name) \(kind.rawValue)",
+        subject: "\(files.golden) \(files.trace)", isQuiet: files.isQuiet)
+      return try reporter.run {
+        do {
+          switch kind {
+          case .record: return try GoldenRecording.run(files)
+          case .check: return try GoldenChecking.run(files, options.comparison, tolerance, reporter)
+          case .update: return try GoldenUpdating.run(files, tolerance)
+          }
+        } catch let failure as GoldenFailure {
+          throw try report(failure, kind, files)
         }
-      } catch {
-        throw try report(error, kind, files)
       }
     }
   }
@@ -52,28 +57,31 @@ enum GoldenCommand {
   ) throws -> GoldenFiles {
     let json = options.jsonPath.map { [$0] } ?? []
     if kind == .record {
-      guard paths.count == 1 else {
-        throw UsageError("one trace is needed, not \(paths.count); see tracediff golden record --help")
-      }
+      guard !paths.isEmpty else { throw UsageError("a trace is needed; see tracediff golden record --help") }
       guard let output = options.outputPath else {
         throw UsageError("the golden's name is needed: -o FILE; see tracediff golden record --help")
       }
-      try Tool.requireApart(outputs: [output] + json, inputs: paths)
-      let files = try GoldenFiles(golden: output, trace: paths[0], json: options.jsonPath)
+      let files = try GoldenFiles(golden: output, traces: paths, options)
+      try Tool.requireApart(outputs: [output] + json, inputs: files.traceInputs)
       if files.isQuiet, try Tool.isStandardOutput(output) {
         throw UsageError("standard output cannot take both the golden and the JSON")
       }
       return files
     }
-    guard paths.count == 2 else {
+    guard paths.count >= 2 else {
       throw UsageError(
         "a golden and a trace are needed, FILE and TRACE, not \(paths.count); "
           + "see tracediff golden \(kind.rawValue) --help"
       )
     }
-    try Tool.requireApart(
-      outputs: kind == .update ? [paths[0]] + json : json, inputs: kind == .update ? [paths[1]] : paths)
-    return try GoldenFiles(golden: paths[0], trace: paths[1], json: options.jsonPath)
+    let files = try GoldenFiles(golden: paths[0], traces: Array(paths.dropFirst()), options)
+    if kind == .update {
+      try Tool.requireApart(outputs: [paths[0]] + json, inputs: files.traceInputs)
+    } else {
+      try options.comparison.reports.requireApart(
+        jsonPath: options.jsonPath, inputs: [paths[0]] + files.traceInputs)
+    }
+    return files
   }
 
   /// Writes down for machines why a command failed.

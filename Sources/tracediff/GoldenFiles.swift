@@ -2,20 +2,28 @@ import Goldens
 import ToolSupport
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// The files of a golden command.
 struct GoldenFiles {
   /// The golden, as it was named.
   let golden: String
-  /// The trace, as it was named.
+  /// The trace, as it is called.
   let trace: String
+  private let operands: Result<TraceOperands, ToolError>
+  private let mapping: MappingOption
   /// Where the document goes; nil where none was asked for.
   let json: String?
   /// Whether standard output is taken, so that no report goes there.
   let isQuiet: Bool
 
-  init(golden: String, trace: String, json: String?) throws(ToolError) {
-    (self.golden, self.trace, self.json) = (golden, trace, json)
+  /// Finds out what the files are.
+  ///
+  /// - Parameter traces: the trace, in one or several parts.
+  init(golden: String, traces: [String], _ options: GoldenOptions) throws(ToolError) {
+    (self.golden, json, mapping) = (golden, options.jsonPath, options.mapping)
+    trace = TraceOperands.name(of: traces)
+    operands = Result { () throws(ToolError) in try resolve(traces) }
     isQuiet = if let json { try Tool.isStandardOutput(json) } else { false }
   }
 
@@ -26,9 +34,15 @@ struct GoldenFiles {
     }
   }
 
+  /// The files that are read of the trace; of what cannot be resolved nothing is read.
+  var traceInputs: [String] { ((try? operands.get())?.inputs ?? []) + mapping.paths }
+
   /// Opens the trace.
-  func openActual() throws(GoldenFailure) -> TraceFile {
-    do throws(ToolError) { return try openTrace(trace) } catch { throw .input(.actual, error.description) }
+  func openActual() throws(GoldenFailure) -> TraceInput {
+    var known: TraceOperands
+    do throws(ToolError) { known = try operands.get() } catch { throw .input(.actual, error.description) }
+    do throws(UsageError) { try mapping.apply(to: &known) } catch { throw .usage(error) }
+    do throws(ToolError) { return try openInput(known) } catch { throw .input(.actual, error.description) }
   }
 
   /// Does something with the trace; what goes wrong names it.

@@ -2,12 +2,14 @@ import Goldens
 import ToolSupport
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// What the user wants done with a golden.
 struct GoldenOptions {
   var comparison = ComparisonOptions()
   var outputPath: String?
   var jsonPath: String?
+  var mapping = MappingOption()
 }
 
 extension GoldenOptions {
@@ -18,9 +20,9 @@ extension GoldenOptions {
     Command(
       name: name,
       usage: [
-        "record TRACE -o FILE     (see tracediff golden record --help)",
-        "check FILE TRACE         (see tracediff golden check --help)",
-        "update FILE TRACE        (see tracediff golden update --help)",
+        "record TRACE... -o FILE  (see tracediff golden record --help)",
+        "check FILE TRACE...      (see tracediff golden check --help)",
+        "update FILE TRACE...     (see tracediff golden update --help)",
       ],
       summary:
         "Keeps what a run computed as a small text file for a repository: a fingerprint of every tensor, and a sketch "
@@ -30,9 +32,10 @@ extension GoldenOptions {
 
   static var record: Command<Self> {
     Command(
-      name: "\(name) record", usage: ["TRACE -o FILE [options]"],
+      name: "\(name) record", usage: ["TRACE... -o FILE [options]"],
       summary: "Records the golden of a trace.",
       groups: [
+        inputGroup,
         OptionGroup(
           "Output",
           [
@@ -40,9 +43,10 @@ extension GoldenOptions {
               "output", short: "o", value: "FILE|-", help: "The golden; with -, it goes to standard output.",
               effect: { target, value throws(UsageError) in target.outputPath = try value.path() }),
             json,
-          ])
+          ]),
       ],
       details: [
+        TraceOperands.details,
         "The trace must be whole. The same trace gives the same golden on every machine.",
         "Exit status: 0, or 2 for trouble.",
       ])
@@ -50,16 +54,20 @@ extension GoldenOptions {
 
   static var check: Command<Self> {
     Command(
-      name: "\(name) check", usage: ["FILE TRACE [options]"],
+      name: "\(name) check", usage: ["FILE TRACE... [options]"],
       summary:
         "Checks a trace against a golden and names, in the order of execution, the first tensor that differs and the "
         + "first that is beyond tolerance.",
-      groups: [toleranceGroup, selectionGroup, OptionGroup("Output", [json])],
+      groups: [
+        toleranceGroup, selectionGroup, inputGroup,
+        OptionGroup("Output", [json] + CheckReports.options.map { $0.lifted(to: \.comparison.reports) }),
+      ],
       details: [
         "A record passes if its bits are the golden's, or if the error that its sketch estimates keeps to",
         "    \(GoldenReport.inequality)",
         "where the resolution is about a millionth of the rms. NaN and infinity pass only where the golden has the same. "
           + "Single elements are seen less sharply than by a comparison of traces; docs/goldens.md says how sharply.",
+        TraceOperands.details,
         Option<Self>.selectionDetails,
         "Exit status: 0 identical or within tolerance, 1 diverged, 2 incomparable or trouble.",
       ])
@@ -67,12 +75,13 @@ extension GoldenOptions {
 
   static var update: Command<Self> {
     Command(
-      name: "\(name) update", usage: ["FILE TRACE [options]"],
+      name: "\(name) update", usage: ["FILE TRACE... [options]"],
       summary:
         "Records a golden anew from a trace and prints what moved and how far. Only lines that changed differ; where "
         + "none did, the file is not touched.",
-      groups: [toleranceGroup, OptionGroup("Output", [json])],
+      groups: [toleranceGroup, inputGroup, OptionGroup("Output", [json])],
       details: [
+        TraceOperands.details,
         "The tolerance is only what movements are measured by: whatever moved is recorded.",
         "Exit status: 0, or 2 for trouble.",
       ])
@@ -82,6 +91,16 @@ extension GoldenOptions {
     Option(
       "json", value: "FILE|-", help: "Write the result as JSON; with -, standard output is that one object alone.",
       effect: { target, value throws(UsageError) in target.jsonPath = try value.path() })
+  }
+
+  private static var inputGroup: OptionGroup<Self> {
+    OptionGroup(
+      "Input",
+      [
+        .map(
+          \.mapping,
+          help: "The mapping that says which site, layer and position each array of another program is.")
+      ])
   }
 
   private static var toleranceGroup: OptionGroup<Self> {

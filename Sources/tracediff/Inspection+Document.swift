@@ -1,11 +1,12 @@
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// What machines get to read: schema `tracediff.inspect/1`.
 extension Inspection {
   typealias Fields = [(String, JSONValue)]
 
-  static func heading(of trace: borrowing TraceFile, problemCount: Int) -> Fields {
+  static func heading(of trace: borrowing Trace, name: String, problemCount: Int) -> Fields {
     let fields = trace.header.fields.sorted { $0.key < $1.key }.map { name, value in
       let json: JSONValue =
         switch value {
@@ -16,7 +17,7 @@ extension Inspection {
       return (name, json)
     }
     return [
-      ("schema", .string(schema)), ("file", .string(trace.path)),
+      ("schema", .string(schema)), ("file", .string(name)),
       ("complete", .bool(trace.isComplete && problemCount == 0)), ("producer", .string(trace.header.producer)),
       ("header", .object(fields)), ("bytes", .integer(trace.byteCount)), ("records", .integer(trace.recordCount)),
     ]
@@ -35,7 +36,23 @@ extension Inspection {
     ]
   }
 
-  static func tokenList(_ trace: borrowing TraceFile) -> Fields {
+  /// The files of a trace in several parts; nothing of any other.
+  static func partList(_ trace: borrowing Trace) -> Fields {
+    let parts = PartSummary.all(of: trace)
+    guard !parts.isEmpty else { return [] }
+    let entries = parts.prefix(documentLimit).map { part -> JSONValue in
+      .object([
+        ("file", .string(part.path)), ("part", JSONValue(part.number)), ("complete", .bool(part.isComplete)),
+        ("bytes", .integer(part.byteCount)), ("records", .integer(part.recordCount)),
+      ])
+    }
+    return [
+      ("parts", .array(entries)), ("part_count", .integer(parts.count)),
+      ("copies", .integer(PartSummary.copyCount(of: trace))),
+    ]
+  }
+
+  static func tokenList(_ trace: borrowing Trace) -> Fields {
     let tokens = trace.tokens
     let entries = tokens.keys.sorted().prefix(documentLimit).map { position -> JSONValue in
       .object([

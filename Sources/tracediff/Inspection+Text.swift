@@ -1,10 +1,11 @@
 import ToolSupport
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// What people get to read.
 extension Inspection {
-  static func printTokens(_ trace: borrowing TraceFile, limit: Int, _ output: OutputWriter) {
+  static func printTokens(_ trace: borrowing Trace, limit: Int, _ output: OutputWriter) {
     let tokens = trace.tokens
     output.line("position      id  text")
     for position in tokens.keys.sorted().prefix(limit) {
@@ -16,13 +17,14 @@ extension Inspection {
   }
 
   static func printOverview(
-    _ trace: borrowing TraceFile, _ contents: Contents, problemCount: Int, _ options: InspectionOptions,
+    _ trace: borrowing Trace, name: String, _ contents: Contents, problemCount: Int, _ options: InspectionOptions,
     _ output: OutputWriter
   ) {
     let state = !trace.isComplete ? "cut short or damaged" : problemCount > 0 ? "damaged" : "complete"
     output.line(
-      "\(visibleText(trace.path.utf8)): \(state), \(trace.recordCount) records, \(trace.tokens.count) tokens, "
+      "\(visibleText(name.utf8)): \(state), \(trace.recordCount) records, \(trace.tokens.count) tokens, "
         + "\(trace.byteCount) bytes")
+    printParts(trace, limit: options.isFull ? Int.max : listingLimit, output)
     output.line("\nHeader")
     output.line("  producer                \(visibleText(trace.header.producer.utf8))")
     for (name, value) in trace.header.fields.sorted(by: { $0.key < $1.key }) {
@@ -45,6 +47,22 @@ extension Inspection {
           + padded(String(entry.infinityCount), to: 6))
     }
     if entries.count > limit { output.line("  ... \(entries.count - limit) more; --full prints all") }
+  }
+
+  private static func printParts(_ trace: borrowing Trace, limit: Int, _ output: OutputWriter) {
+    let parts = PartSummary.all(of: trace)
+    guard !parts.isEmpty else { return }
+    output.line("\nParts")
+    output.line("   number   records         bytes  file")
+    for part in parts.prefix(limit) {
+      output.line(
+        padded(part.number.map(String.init) ?? "-", to: 9) + padded(String(part.recordCount), to: 10)
+          + padded(String(part.byteCount), to: 14) + "  " + visibleText(part.path.utf8)
+          + (part.isComplete ? "" : " (cut short or damaged)"))
+    }
+    if parts.count > limit { output.line("  ... \(parts.count - limit) more; --full prints all") }
+    let copyCount = PartSummary.copyCount(of: trace)
+    if copyCount > 0 { output.line("  records that an earlier part holds too: \(copyCount)") }
   }
 
   private static func text(_ value: HeaderValue) -> String {

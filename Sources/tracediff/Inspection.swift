@@ -1,6 +1,7 @@
 import ToolSupport
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// `tracediff inspect TRACE`.
 enum Inspection {
@@ -16,23 +17,31 @@ enum Inspection {
     case .help: return try Tool.print(command.help)
     case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
     case .run(let operands):
-      guard operands.count == 1 else {
-        throw UsageError("one trace is needed, not \(operands.count); see tracediff inspect --help")
-      }
-      return try inspect(operands[0].path, options)
+      guard !operands.isEmpty else { throw UsageError("a trace is needed; see tracediff inspect --help") }
+      return try inspect(operands.map(\.path), options)
     }
   }
 
-  private static func inspect(_ path: String, _ options: InspectionOptions) throws -> ExitStatus {
-    if let jsonPath = options.jsonPath { try Tool.requireApart(outputs: [jsonPath], inputs: [path]) }
+  private static func inspect(_ paths: [String], _ options: InspectionOptions) throws -> ExitStatus {
+    let name = TraceOperands.name(of: paths)
+    var operands = Result { () throws(ToolError) in try resolve(paths) }
+    let known = try? operands.get()
+    // Of what cannot be resolved nothing is read.
+    if let jsonPath = options.jsonPath {
+      try Tool.requireApart(outputs: [jsonPath], inputs: (known?.inputs ?? paths) + options.mapping.paths)
+    }
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
-    var trace = try open(path, options)
+    if var known {
+      try options.mapping.apply(to: &known)
+      operands = .success(known)
+    }
+    var trace = try open(operands, name: name, options)
     var problems = Listing<String>()
     for problem in trace.problems { problems.append(problem.description) }
     let output = OutputWriter.standardOutput()
     var sections: [(String, JSONValue)] = []
 
-    if options.selectsTensors { try checkSelection(of: trace, options.filter) }
+    if options.selectsTensors { try checkSelection(of: trace, name: name, options.filter) }
     if options.listsTokens && !isQuiet { printTokens(trace, limit: Int.max, output) }
     if options.selectsTensors {
       if options.listsTokens && !isQuiet { output.line() }
@@ -40,7 +49,7 @@ enum Inspection {
       sections = printer.print(&trace, options.filter, &problems)
     } else if !options.listsTokens {
       let contents = Contents(&trace, &problems)
-      if !isQuiet { printOverview(trace, contents, problemCount: problems.count, options, output) }
+      if !isQuiet { printOverview(trace, name: name, contents, problemCount: problems.count, options, output) }
       sections = siteList(contents)
     }
     if !isQuiet, !problems.isEmpty {
@@ -50,21 +59,25 @@ enum Inspection {
     }
     try output.finish()
     if let jsonPath = options.jsonPath {
-      let document = heading(of: trace, problemCount: problems.count) + tokenList(trace) + sections + list(problems)
+      let document =
+        heading(of: trace, name: name, problemCount: problems.count) + partList(trace) + tokenList(trace) + sections
+        + list(problems)
       try write(document, to: jsonPath)
     }
     guard let first = problems.entries.first else { return .success }
-    Tool.diagnose(Program.name, "\(path): \(first)")
+    Tool.diagnose(Program.name, "\(name): \(first)")
     return .trouble
   }
 
   /// Opens a trace; that it cannot be read is also written down for machines.
-  private static func open(_ path: String, _ options: InspectionOptions) throws(ToolError) -> TraceFile {
-    do throws(ToolError) { return try openTrace(path) } catch {
+  private static func open(
+    _ operands: Result<TraceOperands, ToolError>, name: String, _ options: InspectionOptions
+  ) throws(ToolError) -> Trace {
+    do throws(ToolError) { return try openTrace(operands.get()) } catch {
       if let jsonPath = options.jsonPath {
         var problems = Listing<String>()
         problems.append(error.description)
-        try write(unreadable(path) + list(problems), to: jsonPath)
+        try write(unreadable(name) + list(problems), to: jsonPath)
       }
       throw error
     }
@@ -75,7 +88,9 @@ enum Inspection {
   }
 
   /// A selection that matches nothing is bad usage.
-  private static func checkSelection(of trace: borrowing TraceFile, _ filter: RecordFilter) throws(UsageError) {
+  private static func checkSelection(
+    of trace: borrowing Trace, name: String, _ filter: RecordFilter
+  ) throws(UsageError) {
     var unused = filter.names ?? []
     var isAnyWanted = false
     var held = HeldRange()
@@ -86,7 +101,7 @@ enum Inspection {
       isAnyWanted = isAnyWanted || filter.wants(key)
       if isAnyWanted && unused.isEmpty { return }
     }
-    if let pattern = unused.first { throw UsageError("no tensor of \(trace.path) matches '\(pattern.text)'") }
-    throw UsageError("\(trace.path) holds no tensor of that site, layer and position; it holds \(held)")
+    if let pattern = unused.first { throw UsageError("no tensor of \(name) matches '\(pattern.text)'") }
+    throw UsageError("\(name) holds no tensor of that site, layer and position; it holds \(held)")
   }
 }

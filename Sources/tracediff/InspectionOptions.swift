@@ -1,5 +1,6 @@
 import ToolSupport
 import TraceFormat
+import TraceSources
 
 /// What the user wants to see of a trace.
 struct InspectionOptions {
@@ -7,6 +8,7 @@ struct InspectionOptions {
   var listsTokens = false
   var isFull = false
   var jsonPath: String?
+  var mapping = MappingOption()
 
   /// Whether single tensors were asked for.
   var selectsTensors: Bool { !filter.isEverything }
@@ -16,13 +18,14 @@ extension InspectionOptions {
   static var command: Command<Self> {
     Command(
       name: "\(Program.name) inspect",
-      usage: ["TRACE [options]"],
+      usage: ["TRACE... [options]"],
       summary:
         "Lists what a trace holds, or prints the tensors that the options select: heads and positions as rows, with "
         + "statistics and counts of NaN and infinity.",
       groups: [selectionGroup, outputGroup],
       details: [
         Option<Self>.selectionDetails,
+        TraceOperands.details,
         "Exit status: 0 if the trace is whole, 2 if it is cut short, damaged or unreadable.",
       ])
   }
@@ -32,7 +35,10 @@ extension InspectionOptions {
       "What to print",
       Option.selection(
         \.filter, only: "Print these sites.", layers: "Print these layers.", positions: "Print these positions.") + [
-          Option("tokens", help: "List every position's token and its text.", effect: { $0.listsTokens = true })
+          Option("tokens", help: "List every position's token and its text.", effect: { $0.listsTokens = true }),
+          .map(
+            \.mapping,
+            help: "The mapping that says which site, layer and position each array of another program is."),
         ])
   }
 

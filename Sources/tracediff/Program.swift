@@ -10,9 +10,9 @@ enum Program {
       switch arguments.first?.text {
       case "inspect": try Inspection.run(Array(arguments.dropFirst()))
       case "explain": try ExplanationCommand.run(Array(arguments.dropFirst()))
+      case "export": try ExportCommand.run(Array(arguments.dropFirst()))
       case "golden": try GoldenCommand.run(Array(arguments.dropFirst()))
-      case "export":
-        throw UsageError("this version has no command '\(arguments[0].visible)'; see --help")
+      case "history": try HistoryCommand.run(Array(arguments.dropFirst()))
       default: try ComparisonCommand.run(arguments)
       }
     }

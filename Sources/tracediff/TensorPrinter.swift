@@ -1,6 +1,7 @@
 import ToolSupport
 import TraceComparison
 import TraceFormat
+import TraceSources
 
 /// Prints selected tensors as text, or collects them for JSON.
 struct TensorPrinter {
@@ -24,7 +25,7 @@ struct TensorPrinter {
   ///
   /// - Returns: the same for JSON, if it was asked for.
   func print(
-    _ trace: inout TraceFile, _ filter: RecordFilter, _ problems: inout Listing<String>
+    _ trace: inout Trace, _ filter: RecordFilter, _ problems: inout Listing<String>
   ) -> [(String, JSONValue)] {
     let limit = isFull ? Int.max : Inspection.listingLimit
     var tensors: [JSONValue] = []

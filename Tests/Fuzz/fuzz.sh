@@ -1,6 +1,6 @@
 #!/bin/sh
-# make fuzz: each reader under libFuzzer for FUZZ_SECONDS (60), from the corpus in the repository. A crash ends the run with a
-# reproducer in build/fuzz.
+# make fuzz: each reader (or those in FUZZ_READERS) under libFuzzer for FUZZ_SECONDS (60), from the corpus in the repository.
+# A crash ends the run with a reproducer in build/fuzz.
 set -eu
 seconds=${FUZZ_SECONDS:-60}
 folder=build/fuzz
@@ -20,7 +20,7 @@ link() {
   fi
 }
 
-for reader in Checkpoint Tokenizer Trace; do
+for reader in ${FUZZ_READERS:-Checkpoint Tokenizer Trace Npz Safetensors Mapping}; do
   name=Fuzz$reader
   swift build -c release --scratch-path "$folder/swift" --product "$name" \
     -Xswiftc -sanitize=fuzzer -Xswiftc -parse-as-library >"$folder/build.log" 2>&1 || { cat "$folder/build.log" >&2; exit 1; }

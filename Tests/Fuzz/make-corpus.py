@@ -1,13 +1,29 @@
-"""Makes the small seed files in Tests/Fuzz/corpus from the built programs: python3 Tests/Fuzz/make-corpus.py"""
+"""Makes the small seed files in Tests/Fuzz/corpus from the built programs and numpy: python3 Tests/Fuzz/make-corpus.py"""
 
 import pathlib
+import re
 import subprocess
 import tempfile
+
+import numpy
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "Tests" / "Fuzz" / "corpus"
 SHAPE = ["--dim", "8", "--hidden-dim", "12", "--layers", "1", "--heads", "2", "--kv-heads", "1", "--vocab", "20",
          "--seq-len", "4"]
+
+# Fits the arrays that the fuzz target reads through mappings.
+SAMPLE_MAPPING = """\
+tensor q -> q.rope axes=layer,position,head,element rope=halves layers=1
+tensor h.{layer} -> x.ffn_residual axes=position,feature layers=-1 positions=2 # h.1, h.2
+tensor s -> mine.s axes=head,position,key
+tensor "x {position}" -> x.embed
+tokens ids axes=batch,position batch=0
+tensor raw -> mine axes=position,feature dtype=bfloat16
+tensor {site}/layer{layer}/pos{position} -> {site}
+set dim = 8
+set producer = "a \\"sample\\""
+"""
 
 
 def save(reader, name, data):
@@ -32,6 +48,21 @@ with tempfile.TemporaryDirectory() as name:
         data = trace.read_bytes()
         save("trace", f"v{version}.trace", data)
         save("trace", f"v{version}-cut.trace", data[: len(data) - 200])
+        if version != "1":
+            for reader in ("npz", "safetensors"):
+                arrays = temporary / f"a.{reader}"
+                subprocess.run([ROOT / "bin/tracediff", "export", trace, "--only", "x.embed,*.attn_norm,att.softmax,logits",
+                                "-o", arrays], check=True, stderr=subprocess.DEVNULL)
+                data = arrays.read_bytes()
+                save(reader, f"v{version}.{reader}", data)
+                save(reader, f"v{version}-cut.{reader}", data[: len(data) - 100])
+    stack = numpy.arange(12, dtype="<f4").reshape(2, 3, 2)
+    numpy.savez(temporary / "numpy.npz", a=stack, ids=numpy.arange(3), raw=stack.astype("<u2"))
+    save("npz", "numpy.npz", (temporary / "numpy.npz").read_bytes())
+    page = (ROOT / "docs/mapping.md").read_text()
+    for number, mapping in enumerate(re.findall("```mapping\n(.*?)```", page, re.S)):
+        save("mapping", f"page-{number}.map", mapping.encode())
+    save("mapping", "sample.map", SAMPLE_MAPPING.encode())
     tokenizer = (temporary / "v0.tokenizer.bin").read_bytes()
     save("tokenizer", "whole.bin", tokenizer)
     save("tokenizer", "cut.bin", tokenizer[: len(tokenizer) // 2])

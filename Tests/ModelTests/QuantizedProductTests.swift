@@ -21,8 +21,21 @@ import VectorKernels
       }
   }
 
-  @Test(arguments: VectorProductTests.units, sizes)
-  func productsAreThePlainLoops(unit: VectorUnit, size: Size) {
+  @Test(arguments: sizes)
+  func productsAreThePlainLoops(size: Size) { check(size, counts: [1, 2, 3, 16, 17, 35], threads: [1, 3]) }
+
+  /// More positions than a kernel computes at once, which are 128.
+  @Test(arguments: [Size(rows: 37, columns: 96, group: 32), Size(rows: 17, columns: 100, group: 32)])
+  func manyPositions(size: Size) { check(size, counts: [128, 130, 300], threads: [1, 3]) }
+
+  /// One and two positions on several threads, which take parts of the rows only of a matrix that is large enough.
+  @Test(arguments: [Size(rows: 300, columns: 1030, group: 103), Size(rows: 300, columns: 1030, group: 64)])
+  func fewPositionsOnSeveralThreads(size: Size) {
+    #expect(VectorProductTests.partCount(.init(rows: size.rows, columns: size.columns), threads: 3) > 1)
+    check(size, counts: [1, 2], threads: [3])
+  }
+
+  private func check(_ size: Size, counts: [Int], threads: [Int]) {
     let seed = VectorProductTests.seed
     var generator = SplitMix(seed: seed &+ UInt64(size.rows * 8192 + size.columns * 64 + size.group))
     func bytes(_ count: Int) -> [Int8] {
@@ -45,7 +58,8 @@ import VectorKernels
     let view = QuantizedMatrixView(
       values: weights.span, scaleBytes: file.span.bytes.extracting(1...), rows: size.rows, columns: size.columns,
       groupSize: size.group)
-    let most = 35
+    // One row more than the most positions, which must not be written.
+    let most = (counts.max() ?? 0) + 1
     let groups = size.columns / size.group
     var values = Matrix<Int8>(rows: most, columns: size.columns, repeating: 0)
     var valueScales = Matrix<Float>(rows: most, columns: groups, repeating: 0)
@@ -57,20 +71,26 @@ import VectorKernels
       for g in 0..<groups { scaleSpan[g] = Float.random(in: 0...3, using: &generator) }
     }
     let expected = (0..<most).map { Plain.product(view, values: values.row($0), scales: valueScales.row($0)) }
-    for threads in [1, 3] {
-      let team = ThreadTeam(threads: threads, unit: unit)
-      var widened = WidenedBlock(blockSize: most, columns: size.columns, groupSize: size.group)
-      for count in [1, 2, 3, 16, 17, most] {
+    // As many rows as positions, so that a sanitizer sees a read behind the last one.
+    let inputs = counts.map { count in
+      (
+        count, VectorProductTests.rows(values, count, blank: 0), VectorProductTests.rows(valueScales, count, blank: 0)
+      )
+    }
+    for team in VectorProductTests.teams(threads) {
+      for (count, values, scales) in inputs {
+        var widened = WidenedBlock(blockSize: count, columns: size.columns, groupSize: size.group)
         var output = Matrix<Float>(rows: most, columns: size.rows, repeating: 7)
-        multiply(&output, view, values: values, scales: valueScales, count: count, widened: &widened, team)
+        multiply(&output, view, values: values, scales: scales, count: count, widened: &widened, team)
         let isSame = (0..<count).allSatisfy {
           VectorProductTests.same(VectorProductTests.array(output.row($0)), expected[$0])
         }
-        #expect(isSame, "\(count) positions, \(threads) threads, VECTOR_SEED=\(seed)")
+        let place = "\(count) positions, \(team.threads) threads, \(team.unit.name)"
+        #expect(isSame, "\(place), VECTOR_SEED=\(seed)")
         let isUntouched = (count..<most).allSatisfy { r in
           VectorProductTests.array(output.row(r)).allSatisfy { $0 == 7 }
         }
-        #expect(isUntouched, "\(count) positions: rows of absent positions were written")
+        #expect(isUntouched, "\(place): rows of absent positions were written")
       }
     }
   }

@@ -1,3 +1,5 @@
+import Foundation
+import Synchronization
 import Testing
 import TestSupport
 import TraceFormat
@@ -7,11 +9,12 @@ import VectorKernels
 
 /// The kernels of matrix products and attention against the plain loops: every bit, for every vector unit, number of
 /// threads, size and tail.
+///
+/// The values come from a seed, which `VECTOR_SEED` sets and every failure names.
 @Suite struct VectorProductTests {
-  static let units: [VectorUnit] = [.baseline, .avx2, .avx512].filter { vector_unit_is_available($0) }
-
   static let seed: UInt64 = {
-    let seed = UInt64.random(in: 0...UInt64(UInt32.max))
+    let given = ProcessInfo.processInfo.environment["VECTOR_SEED"].flatMap { UInt64($0) }
+    let seed = given ?? UInt64.random(in: 0...UInt64(UInt32.max))
     print("VECTOR_SEED=\(seed)")
     return seed
   }()
@@ -52,35 +55,80 @@ import VectorKernels
     var testDescription: String { "\(rows) x \(columns)" }
   }
 
-  /// Around a panel of 16 rows, a square of 4 columns, and a stretch of 512 columns.
-  static let sizes = [1, 2, 15, 16, 17, 33, 50].flatMap { rows in
-    [1, 3, 4, 5, 16, 47, 511, 512, 513, 1030].map { Size(rows: rows, columns: $0) }
+  /// Around a panel of 16 rows, a square of 8 x 8 weights, and a stretch of 512 columns.
+  static let sizes = [1, 2, 7, 8, 9, 15, 16, 17, 33, 50].flatMap { rows in
+    [1, 3, 4, 5, 7, 8, 9, 16, 47, 511, 512, 513, 1030].map { Size(rows: rows, columns: $0) }
   }
 
-  @Test(arguments: units, sizes)
-  func productsAreThePlainLoops(unit: VectorUnit, size: Size) {
-    check(unit, size, Float.self)
-    check(unit, size, Double.self)
+  @Test(arguments: sizes)
+  func productsAreThePlainLoops(size: Size) {
+    check(size, counts: [1, 2, 3, 15, 16, 17, 64, 75], threads: [1, 3], Float.self)
+    check(size, counts: [1, 2, 3, 15, 16, 17, 64, 75], threads: [1, 3], Double.self)
   }
 
-  private func check<Scalar: Real>(_ unit: VectorUnit, _ size: Size, _ type: Scalar.Type) {
+  /// More positions than a kernel computes at once: 128 of float32, 64 of float64.
+  @Test(arguments: [Size(rows: 33, columns: 47), Size(rows: 5, columns: 513)])
+  func manyPositions(size: Size) {
+    check(size, counts: [128, 130, 300], threads: [1, 3], Float.self)
+    check(size, counts: [128, 130, 300], threads: [1, 3], Double.self)
+  }
+
+  /// One and two positions on several threads, which take parts of the rows only of a matrix that is large enough.
+  @Test func fewPositionsOnSeveralThreads() {
+    let size = Size(rows: 300, columns: 1030)
+    #expect(Self.partCount(size, threads: 3) > 1)
+    check(size, counts: [1, 2], threads: [3], Float.self)
+    check(size, counts: [1, 2], threads: [3], Double.self)
+  }
+
+  /// The number of parts that a team makes of a product with one position.
+  static func partCount(_ size: Size, threads: Int) -> Int {
+    let parts = Mutex(0)
+    ThreadTeam(threads: threads).share(size.rows, costPerItem: size.columns, multiple: panelHeight) { _ in
+      parts.withLock { $0 += 1 }
+    }
+    return parts.withLock { $0 }
+  }
+
+  private func check<Scalar: Real>(_ size: Size, counts: [Int], threads: [Int], _ type: Scalar.Type) {
     var generator = SplitMix(seed: Self.seed &+ UInt64(size.rows * 4096 + size.columns))
     let weights: Matrix<Float> = Self.matrix(size.rows, size.columns, &generator)
-    let most = 75
-    let input: Matrix<Scalar> = Self.matrix(most, size.columns, &generator)
-    let expected = (0..<most).map { Plain.product(weights.view, input.row($0)) }
-    for threads in [1, 3] {
-      let team = ThreadTeam(threads: threads, unit: unit)
-      var packed = PackedBlock<Scalar>(blockSize: most, columns: size.columns)
-      for count in [1, 2, 3, 15, 16, 17, 64, most] {
+    // One row more than the most positions, which must not be written.
+    let most = (counts.max() ?? 0) + 1
+    let all: Matrix<Scalar> = Self.matrix(most, size.columns, &generator)
+    let expected = (0..<most).map { Plain.product(weights.view, all.row($0)) }
+    // As many rows as positions, so that a sanitizer sees a read behind the last one.
+    let inputs = counts.map { Self.rows(all, $0, blank: 0) }
+    for team in Self.teams(threads) {
+      for (count, input) in zip(counts, inputs) {
+        var packed = PackedBlock<Scalar>(blockSize: count, columns: size.columns)
         var output = Matrix<Scalar>(rows: most, columns: size.rows, repeating: 7)
         multiply(&output, weights.view, input, count: count, packed: &packed, team)
         let isSame = (0..<count).allSatisfy { Self.same(Self.array(output.row($0)), expected[$0]) }
-        #expect(isSame, "\(type), \(count) positions, \(threads) threads, VECTOR_SEED=\(Self.seed)")
+        let place = "\(type), \(count) positions, \(team.threads) threads, \(team.unit.name)"
+        #expect(isSame, "\(place), VECTOR_SEED=\(Self.seed)")
         let isUntouched = (count..<most).allSatisfy { Self.array(output.row($0)).allSatisfy { $0 == 7 } }
-        #expect(isUntouched, "\(type), \(count) positions: rows of absent positions were written")
+        #expect(isUntouched, "\(place): rows of absent positions were written")
       }
     }
+  }
+
+  /// A team for every vector unit and number of threads.
+  static func teams(_ threads: [Int]) -> [ThreadTeam] {
+    VectorUnit.available.flatMap { unit in threads.map { ThreadTeam(threads: $0, unit: unit) } }
+  }
+
+  /// The first rows of a matrix, as a matrix of their own.
+  static func rows<Element: BitwiseCopyable>(
+    _ matrix: Matrix<Element>, _ count: Int, blank: Element
+  ) -> Matrix<Element> {
+    var part = Matrix(rows: count, columns: matrix.columns, repeating: blank)
+    for r in 0..<count {
+      let row = matrix.row(r)
+      var span = part.mutableRow(r)
+      for j in row.indices { span[j] = row[j] }
+    }
+    return part
   }
 
   /// Sums in another order differ, so that the test above can fail.
@@ -104,20 +152,29 @@ import VectorKernels
     }
   }
 
-  static let shapes = [2, 8, 10, 16, 48, 64].flatMap { headSize in
+  static let shapes = [2, 8, 10, 16, 24, 32, 48, 56, 64, 80, 98, 128].flatMap { headSize in
     [(0, 1), (0, 2), (0, 40), (1, 1), (5, 3), (31, 17), (70, 1), (64, 64)].map { first, count in
       Shape(heads: 4, keyValueHeads: headSize == 8 ? 4 : 2, headSize: headSize, first: first, count: count)
     }
   }
 
-  @Test(arguments: units, shapes)
-  func attentionIsThePlainLoop(unit: VectorUnit, shape: Shape) throws {
-    try checkAttention(unit, shape, Float.self)
-    try checkAttention(unit, shape, Double.self)
+  @Test(arguments: shapes)
+  func attentionIsThePlainLoop(shape: Shape) throws {
+    try checkAttention(shape, Float.self)
+    try checkAttention(shape, Double.self)
   }
 
-  private func checkAttention<Scalar: Real>(_ unit: VectorUnit, _ shape: Shape, _ type: Scalar.Type) throws {
-    let capacity = shape.first + shape.count + 1
+  /// What the plain loops compute for one position and head.
+  private struct Head<Scalar: Real> {
+    var place: String
+    var scores: [Scalar]
+    var weights: [Scalar]
+    var sums: [Scalar]
+  }
+
+  private func checkAttention<Scalar: Real>(_ shape: Shape, _ type: Scalar.Type) throws {
+    // Every buffer ends where the last position does, so that a sanitizer sees a read behind it.
+    let capacity = shape.first + shape.count
     let sizes = try Configuration(
       dim: shape.heads * shape.headSize, hiddenDim: 8, layerCount: 2, headCount: shape.heads,
       keyValueHeadCount: shape.keyValueHeads, vocabularySize: 300, sequenceLength: capacity, sharesClassifier: true)
@@ -125,15 +182,27 @@ import VectorKernels
     let queries: Matrix<Scalar> = Self.matrix(shape.count, sizes.dim, &generator)
     var cache = PositionCache<Scalar>(layerCount: 2, capacity: capacity, columns: sizes.keyValueDim)
     var rows: [[Scalar]] = []
-    for position in 0..<(shape.first + shape.count) {
+    for position in 0..<capacity {
       let row: [Scalar] = Self.values(sizes.keyValueDim, &generator)
       var span = cache.mutableRow(layer: 1, position: position)
       for j in row.indices { span[j] = row[j] }
       rows.append(row)
     }
-    let positions = shape.first..<(shape.first + shape.count)
-    for threads in [1, 2] {
-      let team = ThreadTeam(threads: threads, unit: unit)
+    let positions = shape.first..<capacity
+    var expected: [[Head<Scalar>]] = []
+    for (r, position) in positions.enumerated() {
+      let all = Self.array(queries.row(r))
+      expected.append(
+        (0..<shape.heads).map { head in
+          let columns = sizes.keyValueColumns(ofHead: head)
+          let kept = rows[...position].map { Array($0[columns]) }
+          let scores = Plain.scores(Array(all[sizes.columns(ofHead: head)]), keys: kept)
+          return Head(
+            place: "position \(position), head \(head)", scores: scores, weights: Plain.softmax(scores),
+            sums: Plain.weightedSum(scores, values: kept))
+        })
+    }
+    for team in Self.teams([1, 2]) {
       var packed = PackedBlock<Scalar>(blockSize: shape.count, columns: sizes.dim)
       var att = AttentionBuffer<Scalar>(headCount: shape.heads, blockSize: shape.count, capacity: capacity)
       for (r, position) in positions.enumerated() { att.setLength(position + 1, blockRow: r) }
@@ -142,17 +211,14 @@ import VectorKernels
       var output = Matrix<Scalar>(rows: shape.count, columns: sizes.dim, repeating: 7)
       weightedSums(&output, scores, cache, layer: 1, positions, sizes, team)
       forEachHead(of: &att, count: shape.count, team, costPerRow: 1 << 20) { row in softmax(&row) }
-      for (r, position) in positions.enumerated() {
-        for head in 0..<shape.heads {
-          let columns = sizes.keyValueColumns(ofHead: head)
-          let kept = rows[...position].map { Array($0[columns]) }
-          let query = Array(Self.array(queries.row(r))[sizes.columns(ofHead: head)])
-          let expected = Plain.scores(query, keys: kept)
-          let place = "\(type), position \(position), head \(head), VECTOR_SEED=\(Self.seed)"
-          try #require(Self.same(Self.array(scores.row(r, head: head)), expected), "scores, \(place)")
-          try #require(Self.same(Self.array(att.row(r, head: head)), Plain.softmax(expected)), "softmax, \(place)")
-          let sums = Array(Self.array(output.row(r))[sizes.columns(ofHead: head)])
-          try #require(Self.same(sums, Plain.weightedSum(expected, values: kept)), "sums, \(place)")
+      let run = "\(type), \(team.threads) threads, \(team.unit.name), VECTOR_SEED=\(Self.seed)"
+      for (r, heads) in expected.enumerated() {
+        let sums = Self.array(output.row(r))
+        for (head, wanted) in heads.enumerated() {
+          let place = "\(wanted.place), \(run)"
+          try #require(Self.same(Self.array(scores.row(r, head: head)), wanted.scores), "scores, \(place)")
+          try #require(Self.same(Self.array(att.row(r, head: head)), wanted.weights), "softmax, \(place)")
+          try #require(Self.same(Array(sums[sizes.columns(ofHead: head)]), wanted.sums), "sums, \(place)")
         }
       }
     }

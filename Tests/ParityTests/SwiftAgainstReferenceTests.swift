@@ -1,7 +1,9 @@
+import Foundation
 import Model
 import Testing
 import TestSupport
 import TraceFormat
+import VectorKernels
 
 /// The Swift and the C program, run on the same input: the same text, and traces that differ in the producer field and the
 /// header's checksum alone.
@@ -26,30 +28,50 @@ import TraceFormat
     }
   }
 
+  /// Every vector unit of this processor with one thread, two, and more than most sites can use.
+  static let machines: [[String]] = VectorUnit.available.flatMap { unit in
+    [1, 2, 5].map { ["--vectors", unit.name, "--threads", "\($0)"] }
+  }
+
+  /// Text and trace of the C program, and then those of the Swift program as it runs by default and on every machine.
   @Test(arguments: cases)
   func tracesAreIdentical(test: Case) throws {
     let folder = try TemporaryFolder()
     try folder.write(test.model.bytes(test.version), as: "model.bin")
     try folder.write(test.model.tokenizerBytes(), as: "tokenizer.bin")
-    var outputs: [[UInt8]] = []
-    for (program, name) in [("tracedump", "swift.trace"), ("llama2-reference", "c.trace")] {
-      let outcome = try BuiltProgram.run(program, ["model.bin", "-o", name] + test.arguments, cwd: folder.url)
-      #expect(outcome.status == 0, "\(program): \(outcome.errors)")
-      outputs.append(outcome.standardOutput)
-    }
-    #expect(outputs[0] == outputs[1])
-    let (swift, reference) = (try folder.read("swift.trace"), try folder.read("c.trace"))
-    let difference = Self.comparable(swift).elementsEqual(Self.comparable(reference))
-    #expect(difference, "traces differ beyond producer and header checksum")
-    let trace = try TraceFile(path: folder.path("swift.trace"))
+    let runs = try Self.compare(["model.bin"] + test.arguments, [[]] + Self.machines, folder)
+    #expect(runs == 1 + 3 * VectorUnit.available.count)
+    let trace = try TraceFile(path: folder.path("c.trace"))
     let count = trace.recordCount
     #expect(count > 0)
   }
 
+  /// Runs the C program, and the Swift program with each of the options.
+  ///
+  /// - Returns: how many runs of the Swift program were compared.
+  private static func compare(
+    _ arguments: [String], _ machines: [[String]], _ folder: TemporaryFolder
+  ) throws -> Int {
+    let reference = try BuiltProgram.run("llama2-reference", arguments + ["-o", "c.trace"], cwd: folder.url)
+    try #require(reference.status == 0, "\(reference.errors)")
+    let expected = comparable(try folder.read("c.trace"))
+    var runs = 0
+    for options in machines {
+      let outcome = try BuiltProgram.run("tracedump", arguments + ["-o", "swift.trace"] + options, cwd: folder.url)
+      try #require(outcome.status == 0, "\(options): \(outcome.errors)")
+      #expect(outcome.standardOutput == reference.standardOutput, "the text differs with \(options)")
+      let isSame = comparable(try folder.read("swift.trace")) == expected
+      #expect(isSame, "the traces differ beyond producer and header checksum with \(options)")
+      try FileManager.default.removeItem(atPath: folder.path("swift.trace"))
+      runs += 1
+    }
+    return runs
+  }
+
   /// A trace's bytes with the header's checksum and the producer blanked.
-  private static func comparable(_ bytes: [UInt8]) -> [UInt8] {
-    var bytes = bytes
-    for index in Array(16..<24) + Array(64..<128) { bytes[index] = 0 }
+  private static func comparable(_ bytes: [UInt8]) -> Data {
+    var bytes = Data(bytes)
+    for field in [16..<24, 64..<128] { bytes.resetBytes(in: field) }
     return bytes
   }
 
@@ -74,7 +96,7 @@ import TraceFormat
       #expect(outcome.errors.contains("warning: m.bin: "), "\(program) warns: \(outcome.errors)")
     }
     let (swift, reference) = (try folder.read("swift.trace"), try folder.read("c.trace"))
-    let isSame = Self.comparable(swift).elementsEqual(Self.comparable(reference))
+    let isSame = Self.comparable(swift) == Self.comparable(reference)
     #expect(isSame, "traces differ beyond producer and header checksum")
     let trace = try TraceFile(path: folder.path("swift.trace"))
     let dim = try #require(Int(sizes[1]))
@@ -84,36 +106,50 @@ import TraceFormat
     #expect(scales == dim / group)
   }
 
+  /// Models whose sites are shared among threads.
+  enum SharedModel: String, CaseIterable {
+    /// Products of one position are shared too.
+    case wideLayers
+    /// Grouped heads; recording is shared too, since a row of logits has 128 kB.
+    case wideVocabulary
+
+    /// Arguments of llama2-synthesize.
+    var sizes: [String] {
+      switch self {
+      case .wideLayers: ["15M", "--layers", "2", "--vocab", "400"]
+      case .wideVocabulary: ["15M", "--layers", "1", "--dim", "96", "--hidden-dim", "256", "--kv-heads", "2"]
+      }
+    }
+  }
+
   /// Blocks of positions and single ones, every number of threads and every vector unit: one trace, the reference's.
-  @Test(arguments: [("0", "f32"), ("2", "f32"), ("0", "f64")], [["--tokens"], ["-n", "45", "-i"]])
-  func threadsAndVectorsDoNotChangeABit(model: (version: String, precision: String), input: [String]) throws {
+  @Test(
+    arguments: SharedModel.allCases.flatMap { model in
+      [("0", "f32"), ("2", "f32"), ("0", "f64")].map { (model: model, version: $0, precision: $1) }
+    }, [["--tokens"], ["-n", "45", "-i"]])
+  func threadsAndVectorsDoNotChangeABit(
+    run: (model: SharedModel, version: String, precision: String), input: [String]
+  ) throws {
     let folder = try TemporaryFolder()
     let made = try BuiltProgram.run(
-      "llama2-synthesize", ["15M", "--layers", "2", "--vocab", "400", "--version", model.version, "-o", "m.bin"],
-      cwd: folder.url)
-    #expect(made.status == 0)
+      "llama2-synthesize", run.model.sizes + ["--checkpoint-version", run.version, "-o", "m.bin"], cwd: folder.url)
+    try #require(made.status == 0, "\(made.errors)")
     // 41 positions: a block of 32, a part of one; the prompt goes on one by one.
     let tokens = sampleTokens(count: 41, vocabularySize: 400).map(String.init).joined(separator: ",")
     let known = input == ["--tokens"] ? tokens : "a prompt of some length, so that it fills a block of positions"
-    let arguments = ["m.bin", "-z", "m.tokenizer.bin", "--precision", model.precision] + input + [known]
-    let reference = try BuiltProgram.run("llama2-reference", arguments + ["-o", "reference"], cwd: folder.url)
-    #expect(reference.status == 0, "\(reference.errors)")
-    let expected = Self.comparable(try folder.read("reference"))
-    var runs = 0
-    for vectors in ["baseline", "avx2", "avx512"] {
-      for threads in [1, 2, 5] {
-        let options = ["--threads", "\(threads)", "--vectors", vectors]
-        let outcome = try BuiltProgram.run("tracedump", arguments + ["-o", "own"] + options, cwd: folder.url)
-        // A processor without the unit says so.
-        if vectors != "baseline", outcome.errors.contains("a unit that this processor has") { continue }
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        #expect(outcome.standardOutput == reference.standardOutput, "\(options)")
-        let isSame = try Self.comparable(folder.read("own")).elementsEqual(expected)
-        #expect(isSame, "the trace differs with \(options)")
-        runs += 1
-      }
-    }
-    #expect(runs >= 3)
+    let arguments = ["m.bin", "-z", "m.tokenizer.bin", "--precision", run.precision] + input + [known]
+    let runs = try Self.compare(arguments, Self.machines, folder)
+    #expect(runs == 3 * VectorUnit.available.count)
+  }
+
+  /// The program takes the units that this processor has and refuses the others.
+  @Test(arguments: VectorUnit.all)
+  func unitsAreTakenWhereTheyAre(unit: VectorUnit) throws {
+    let folder = try TemporaryFolder()
+    try folder.write(TestModel.grouped.bytes(.legacy), as: "model.bin")
+    let outcome = try BuiltProgram.run(
+      "tracedump", ["model.bin", "--tokens", "1,2", "-o", "own", "--vectors", unit.name], cwd: folder.url)
+    #expect(outcome.status == (vector_unit_is_available(unit) ? 0 : 2), "\(unit.name): \(outcome.errors)")
   }
 
   /// NaN in a checkpoint: which of two NaN an operation passes on, and with which sign, depends on compilers and vector units,
@@ -130,24 +166,16 @@ import TraceFormat
     bytes.replaceSubrange(place..<(place + 4), with: littleEndianBytes(value.bitPattern))
     _ = try folder.write(bytes, as: "m.bin")
     let tokens = sampleTokens(count: 41, vocabularySize: 400).map(String.init).joined(separator: ",")
-    let arguments = ["m.bin", "--tokens", tokens, "--precision", precision]
-    let reference = try BuiltProgram.run("llama2-reference", arguments + ["-o", "reference"], cwd: folder.url)
-    #expect(reference.status == 0, "\(reference.errors)")
-    let trace = try TraceFile(path: folder.path("reference"))
-    let isNumber = try trace.withRecord(RecordKey(.logits, layer: nil, position: 40)) { record in
-      (0..<record.elementCount).allSatisfy { record.element($0).isFinite }
-    }
-    #expect(isNumber == false)
-    for vectors in ["baseline", "avx2", "avx512"] {
-      // Positions in blocks, and one by one.
-      for more in [[], ["--positions", "0..40", "--threads", "1"]] {
-        let outcome = try BuiltProgram.run(
-          "tracedump", arguments + ["-o", "own", "--vectors", vectors] + more, cwd: folder.url)
-        if vectors != "baseline", outcome.errors.contains("a unit that this processor has") { continue }
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        let isSame = try Self.comparable(folder.read("own")).elementsEqual(Self.comparable(folder.read("reference")))
-        #expect(isSame, "the trace differs with \(vectors) \(more)")
+    // Positions in blocks, and one by one.
+    for input in [["--tokens", tokens], ["-z", "m.tokenizer.bin", "-n", "41", "-i", "one"]] {
+      let units = VectorUnit.available.map { ["--vectors", $0.name] }
+      let runs = try Self.compare(["m.bin", "--precision", precision] + input, units, folder)
+      #expect(runs == units.count)
+      let trace = try TraceFile(path: folder.path("c.trace"))
+      let isNumber = try trace.withRecord(RecordKey(.logits, layer: nil, position: 40)) { record in
+        (0..<record.elementCount).allSatisfy { record.element($0).isFinite }
       }
+      #expect(isNumber == false)
     }
   }
 

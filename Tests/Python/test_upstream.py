@@ -1,7 +1,8 @@
 """Both programs against what llama2.c itself computed: text, tokens and every intermediate value, bit for bit.
 
-The data is not part of the repository. LLAMA2_MODELS and LLAMA2_UPSTREAM name its folders; by default they are looked for in
-../shared beside the repository. Where they are absent the tests are skipped and say so.
+The data is not part of the repository. LLAMA2_MODELS names the folder of checkpoints and tokenizers, LLAMA2_UPSTREAM that of
+the values; the defaults, relative to the repository, are ../shared/models and ../shared/upstream. Where a folder is absent the
+tests are skipped and say so.
 """
 
 import json
@@ -23,6 +24,8 @@ UPSTREAM = pathlib.Path(os.environ.get("LLAMA2_UPSTREAM", ROOT.parent / "shared"
 BIN = pathlib.Path(os.environ.get("LLAMA2_BIN", ROOT / "bin"))
 OUTSIDE_LAYERS = tracefile.SITES[:1] + tracefile.SITES[-4:]
 PROGRAMS = ("tracedump", "llama2-reference")
+UNITS = ("baseline", "avx2", "avx512")
+THREADS = (1, 2, 5)
 
 
 @unittest.skipUnless((UPSTREAM / "cases.json").exists() and MODELS.exists(), f"no upstream data in {UPSTREAM}")
@@ -35,15 +38,41 @@ class UpstreamTests(unittest.TestCase):
             for program in PROGRAMS:
                 with self.subTest(case=case["name"], program=program), tempfile.TemporaryDirectory() as folder:
                     trace_path = pathlib.Path(folder) / "out.trace"
-                    result = subprocess.run(
-                        [BIN / program, MODELS / case["checkpoint"], "-z", MODELS / case["tokenizer"],
-                         "-o", trace_path, *case["arguments"]], capture_output=True, check=True)
-                    self.assertEqual(result.stdout.hex(), case["stdout_hex"])
+                    self.assertEqual(self.run_case(case, program, trace_path), case["stdout_hex"])
                     trace = tracefile.read_trace(trace_path)
                     self.assertEqual(trace.problems, [])
                     self.assertEqual(list(trace.tokens), case["tokens"])
                     if case.get("tensors"):
                         self.compare_values(trace, np.load(UPSTREAM / case["tensors"]))
+
+    def run_case(self, case, program, trace_path, options=()):
+        result = subprocess.run(
+            [BIN / program, MODELS / case["checkpoint"], "-z", MODELS / case["tokenizer"], "-o", trace_path,
+             *case["arguments"], *options], capture_output=True, check=True)
+        return result.stdout.hex()
+
+    def test_threads_and_vectors(self):
+        """Text and trace of every case are those of the default, which test_cases judges, byte for byte."""
+        with tempfile.TemporaryDirectory() as folder:
+            cases = json.loads((UPSTREAM / "cases.json").read_text())
+            default, found = pathlib.Path(folder) / "default.trace", pathlib.Path(folder) / "found.trace"
+            expected = {}
+            for case in cases:
+                text = self.run_case(case, "tracedump", default)
+                expected[case["name"]] = text, default.read_bytes()
+            for unit in UNITS:
+                with self.subTest(vectors=unit):
+                    if not self.is_available(unit):
+                        self.skipTest("this processor does not have the vector unit " + unit)
+                    for case in cases:
+                        for threads in THREADS:
+                            text = self.run_case(case, "tracedump", found, ["--vectors", unit, "--threads", str(threads)])
+                            is_same = (text, found.read_bytes()) == expected[case["name"]]
+                            self.assertTrue(is_same, (case["name"], unit, threads))
+
+    def is_available(self, unit):
+        result = subprocess.run([BIN / "tracedump", "missing.bin", "--vectors", unit], capture_output=True, text=True)
+        return "a unit that this processor has" not in result.stderr
 
     def compare_values(self, trace, upstream):
         self.assertEqual({site for site, _, _ in trace.records}, set(upstream.files))

@@ -2,17 +2,19 @@ import TraceComparison
 import TraceFormat
 
 extension FuzzedReaders {
-  /// Reads bytes as a trace, visits every record and compares it with itself; then again with the checksums made right.
+  /// Reads bytes as a trace, visits every record and compares it with itself, reads it as a stream; then again with the checksums made right.
   ///
   /// Without the second time nearly every mutation would end at a wrong checksum, and what is behind it would hardly be
   /// tried.
   package static func trace(_ bytes: [UInt8]) throws(BrokenInvariant) -> Outcome {
     let outcome = try visit(bytes)
     try requireComparison(bytes)
+    try requireStream(bytes)
     let repaired = withRightChecksums(bytes)
     if repaired != bytes {
       _ = try visit(repaired)
       try requireComparison(repaired)
+      try requireStream(repaired)
     }
     return outcome
   }

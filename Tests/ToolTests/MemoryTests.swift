@@ -80,6 +80,26 @@
         peaks, growth: (Self.long - Self.short) * (rows + block) + 2 * 4 * recordGrowth(folder), folder, factor: 3)
     }
 
+    /// A trace that comes through a pipe while it is made: beside the other trace's index, 4 bytes per record, no more is held
+    /// than the tokens.
+    @Test func comparingLive() throws {
+      let folder = try #require(Self.model)
+      let peaks = try [Self.short, Self.long].map { positions in
+        let tokens = sampleTokens(count: positions, vocabularySize: 320).map(String.init).joined(separator: ",")
+        let (writer, pipe) = (Process(), Pipe())
+        writer.executableURL = try BuiltProgram("tracedump").url
+        writer.arguments = ["model.bin", "--tokens", tokens, "-o", "-"]
+        writer.currentDirectoryURL = folder.url
+        writer.standardOutput = pipe
+        writer.standardError = FileHandle.nullDevice
+        try writer.run()
+        defer { writer.waitUntilExit() }
+        return try BuiltProgram("tracediff").peakAnonymousMemory(
+          ["b\(positions).trace", "-"], cwd: folder.url, standardInput: pipe)
+      }
+      try expectBounded(peaks, growth: 4 * recordGrowth(folder), folder)
+    }
+
     @Test func inspecting() throws {
       let folder = try #require(Self.model)
       let peaks = try [Self.short, Self.long].map {

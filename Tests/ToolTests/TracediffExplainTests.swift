@@ -106,7 +106,7 @@ import TraceFormat
 
   @Test(arguments: [
     (["honest.trace"], "the trace's checkpoint is needed: --model CHECKPOINT"),
-    (["--model", "model.bin"], "one trace is needed, not 0"),
+    (["--model", "model.bin"], "a trace is needed; see tracediff explain --help"),
     (["honest.trace", "--model", "other.bin"], "honest.trace: the trace was made from another checkpoint"),
     (
       ["honest.trace", "--model", "small.bin"],

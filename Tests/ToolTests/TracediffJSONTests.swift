@@ -20,7 +20,8 @@ import TraceFormat
     "schema", "verdict", "exit_status", "summary", "expected", "actual", "tolerance", "compared", "differing_records",
     "equal_in_other_dtype_records", "divergent_records", "unmatched", "shape_mismatches", "shape_mismatch_count",
     "tokens_part_at", "tokens_part",
-    "first_difference", "first_divergence", "divergences", "worst", "min_rtol", "min_ulp", "token_flip", "travel",
+    "first_difference", "first_divergence", "divergences", "worst", "min_rtol", "min_ulp", "token_flip",
+    "stopped_at_first", "travel",
     "travel_count",
     "configuration_conflicts", "problems", "problem_count", "notes", "oracle", "oracle_problem",
   ]
@@ -123,11 +124,12 @@ import TraceFormat
 
   /// A file that is no trace gets its document, as a comparison does.
   @Test func inspectionOfAFileThatCannotBeRead() throws {
-    for path in ["missing.trace", "."] {
+    try FileManager.default.createDirectory(atPath: fixture.folder.path("empty"), withIntermediateDirectories: true)
+    for (path, problem) in [("missing.trace", "cannot open"), ("empty", "expected traces")] {
       let document = try document(["inspect", path], status: 2)
       #expect(document["schema"] as? String == "tracediff.inspect/1" && document["complete"] as? Bool == false)
       #expect(document["problem_count"] as? Int == 1)
-      #expect((document["problems"] as? [String])?.first?.hasPrefix("\(path): cannot ") == true)
+      #expect((document["problems"] as? [String])?.first?.hasPrefix("\(path): \(problem)") == true)
     }
   }
 

@@ -110,6 +110,8 @@ import TraceFormat
       runCount: Int.random(in: 1...7, using: &generator))
     let verdict = comparison.compareFiles(expected, actual, batch) { divergences.append($0) }
     #expect(Self.text(verdict, divergences) == Self.text(plain, plainDivergences), "seed \(seed)")
+    let areEqual = String(describing: verdict.cases) == String(describing: plain.cases)
+    #expect(areEqual, "seed \(seed)")
     #expect(verdict.held == plain.held && verdict.exitStatus == plain.exitStatus, "seed \(seed)")
   }
 

@@ -17,7 +17,7 @@ import VectorKernels
       (Array(0...255), 0x76f3_89e5_c2d2_461a),
     ] as [([UInt8], UInt64)])
   func vectors(bytes: [UInt8], expected: UInt64) {
-    for unit in Self.units {
+    for unit in VectorUnit.available {
       var checksum = Checksum(unit: unit)
       checksum.update(bytes.span.bytes)
       #expect(checksum.value == expected)
@@ -29,8 +29,6 @@ import VectorKernels
     let bytes = (0..<count).map { UInt8(truncatingIfNeeded: 167 * $0 + $0 / 256) }
     #expect(Checksum.of(bytes.span.bytes) == expected)
   }
-
-  static let units: [VectorUnit] = [.baseline, .avx2, .avx512].filter(vector_unit_is_available)
 
   /// The definition, word by word.
   private static func definition(_ bytes: [UInt8], from start: Int) -> UInt64 {
@@ -51,7 +49,7 @@ import VectorKernels
   }
 
   /// Every vector unit computes the definition, whatever the length and the alignment, in one piece and in two.
-  @Test(arguments: units)
+  @Test(arguments: VectorUnit.available)
   func unitsAgreeWithTheDefinition(unit: VectorUnit) {
     let seed = UInt64.random(in: 0...UInt64(UInt32.max))
     var random = SplitMix(seed: seed)
@@ -72,7 +70,7 @@ import VectorKernels
   }
 
   /// A copy is the bytes and zeros up to a multiple of 64; nothing behind is touched, and the checksum is that of the copy.
-  @Test(arguments: units)
+  @Test(arguments: VectorUnit.available)
   func unitsCopy(unit: VectorUnit) {
     let seed = UInt64.random(in: 0...UInt64(UInt32.max))
     var random = SplitMix(seed: seed)
@@ -95,7 +93,7 @@ import VectorKernels
   }
 
   /// Of numbers, NaN are copied without sign and payload, and nothing else is changed.
-  @Test(arguments: units, [ElementType.float32, .float64])
+  @Test(arguments: VectorUnit.available, [ElementType.float32, .float64])
   func unitsCopyNaN(unit: VectorUnit, type: ElementType) {
     var random = SplitMix(seed: 7)
     let special: [UInt64] =

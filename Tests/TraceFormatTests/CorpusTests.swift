@@ -39,4 +39,24 @@ import TestSupport
   @Test func aVocabularyOfOneTokenDoesNotTrap() throws {
     _ = try FuzzedReaders.tokenizer(bytes("tokenizer/one-token.bin"))
   }
+
+  @Test(arguments: ["npz/v0.npz", "npz/v2.npz", "safetensors/v0.safetensors", "safetensors/v2.safetensors"])
+  func exportsAreAccepted(name: String) throws {
+    let bytes = try bytes(name)
+    #expect(
+      try name.hasPrefix("npz") ? FuzzedReaders.npz(bytes) == .accepted : FuzzedReaders.safetensors(bytes) == .accepted)
+  }
+
+  @Test(arguments: [
+    "npz/v0-cut.npz", "npz/numpy.npz", "npz/name-of-control-characters.npz", "safetensors/v2-cut.safetensors",
+  ])
+  func arraysThatAreCutOrNeedAMappingAreNot(name: String) throws {
+    let bytes = try bytes(name)
+    #expect(try FuzzedReaders.npz(bytes) != .accepted)
+  }
+
+  @Test func mappings() throws {
+    #expect(try FuzzedReaders.mapping(bytes("mapping/sample.map")) == .accepted)
+    for page in 0...1 { #expect(try FuzzedReaders.mapping(bytes("mapping/page-\(page).map")) != .accepted) }
+  }
 }

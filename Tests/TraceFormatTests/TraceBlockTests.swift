@@ -1,4 +1,4 @@
-import Foundation
+import Dispatch
 import PlatformLibc
 import TestSupport
 import Testing
@@ -30,29 +30,59 @@ import TraceFormat
     TraceToken(id: position, text: position == 1 ? nil : Array(repeating: 65, count: 40 * position))
   }
 
-  /// Appends the positions as a block, filled from the last record to the first.
+  /// Who fills the records of a form.
+  enum Filling: CaseIterable {
+    /// The calling thread, all at once.
+    case alone
+    /// A thread for each record.
+    case aThreadEach
+    /// Two threads, the second of which has the greater part.
+    case twoThreads
+
+    /// Calls the body for parts that cover 0..<count.
+    func share(_ count: Int, _ body: (Range<Int>) -> Void) {
+      let bounds =
+        switch self {
+        case .alone: [0, count]
+        case .aThreadEach: Array(0...count)
+        case .twoThreads: [0, count / 3, count]
+        }
+      withoutActuallyEscaping(body) { body in
+        nonisolated(unsafe) let body = body
+        DispatchQueue.concurrentPerform(iterations: bounds.count - 1) { body(bounds[$0]..<bounds[$0 + 1]) }
+      }
+    }
+  }
+
+  /// Appends the positions as a block, filled from the last form to the first, each from its last record to its first.
   private static func append(
-    _ positions: Range<Int>, to writer: inout TraceWriter, _ block: inout TraceBlock
+    _ positions: Range<Int>, to writer: inout TraceWriter, _ block: inout TraceBlock, filling: Filling = .alone
   ) throws {
-    var places: [(place: Int, form: RecordForm, position: Int)] = []
+    var places = [[Int]](repeating: [], count: forms.count)
     for position in positions {
       try block.addToken(token(position), position: position)
-      for form in forms { places.append((block.addRecord(form, position: position), form, position)) }
+      for (f, form) in forms.enumerated() { places[f].append(block.addRecord(form, position: position)) }
     }
     try block.allocate()
-    for (place, form, position) in places.reversed() {
-      block.fill([(place, position, 0)], form, payloads: payload(form, position).span.bytes) { $1(0..<$0) }
+    for (f, form) in forms.enumerated().reversed() {
+      var payloads: [UInt8] = []
+      var records: [(place: Int, position: Int, payloadOffset: Int)] = []
+      for (place, position) in zip(places[f], positions).reversed() {
+        records.append((place, position, payloads.count))
+        payloads += payload(form, position)
+      }
+      block.fill(records, form, payloads: payloads.span.bytes) { filling.share($0, $1) }
     }
     try writer.append(&block)
   }
 
-  /// A file of blocks is the file of the same tokens and records written one by one.
-  @Test(arguments: [[7], [1, 1, 1, 1, 1, 1, 1], [1, 4, 2], [5, 1, 1]])
-  func blocksMakeTheSameFile(sizes: [Int]) throws {
+  /// A file of blocks is the file of the same tokens and records written one by one, whoever fills the blocks.
+  @Test(arguments: [[40], [7], [1, 1, 1, 1, 1, 1, 1], [1, 4, 2], [5, 1, 1]], Filling.allCases)
+  func blocksMakeTheSameFile(sizes: [Int], filling: Filling) throws {
     let folder = try TemporaryFolder()
     let header = TraceHeader(producer: "test")
     var single = try TraceWriter(path: folder.path("single"), header: header)
-    for position in 0..<7 {
+    for position in 0..<sizes.reduce(0, +) {
       try single.token(Self.token(position), position: position)
       for form in Self.forms {
         let payload = Self.payload(form, position)
@@ -66,7 +96,7 @@ import TraceFormat
     var block = TraceBlock()
     var start = 0
     for size in sizes {
-      try Self.append(start..<(start + size), to: &writer, &block)
+      try Self.append(start..<(start + size), to: &writer, &block, filling: filling)
       start += size
     }
     let found = try writer.finish()
@@ -149,26 +179,30 @@ import TraceFormat
     } catch { #expect(error as? TraceError == .cannotRecord("position 1 has its token already")) }
   }
 
-  /// A write that fails in the background is thrown by the next call and by every one after that.
+  /// A write that fails in the background is thrown by the next call and by every one after that, and nothing follows it.
   @Test func aFailedBlockIsKept() throws {
-    var ends: [Int32] = [0, 0]
-    #expect(pipe(&ends) == 0)
-    signal(SIGPIPE, SIG_IGN)
-    var writer = try TraceWriter(path: "/dev/fd/\(ends[1])", header: TraceHeader(producer: "test"))
-    close(ends[0])
+    let folder = try TemporaryFolder()
+    let pipe = try NamedPipe(path: folder.path("pipe"))
+    var writer = try TraceWriter(path: pipe.path, header: TraceHeader(producer: "test"))
+    let count = pipe.drain()
+    #expect(count == writer.byteCount)
+    pipe.closeReader()
     var block = TraceBlock()
     try Self.append(0..<1, to: &writer, &block)
     var failures: [TraceError] = []
-    for position in 1..<3 {
+    for position in 1..<4 {
+      // The write of the first block has failed by the end of the first round; from the second on there is a reader again.
       do { try Self.append(position..<(position + 1), to: &writer, &block) } catch {
         failures.append(try #require(error as? TraceError))
       }
+      try pipe.openReader()
     }
     do throws(TraceError) { try writer.settle() } catch { failures.append(error) }
     do throws(TraceError) { try writer.token(TraceToken(id: 1), position: 9) } catch { failures.append(error) }
     do throws(TraceError) { try writer.finish() } catch { failures.append(error) }
-    close(ends[1])
-    #expect(failures.count == 5 && failures.allSatisfy { $0 == failures[0] })
+    #expect(failures.count == 6 && failures.allSatisfy { $0 == failures[0] })
     if case .file(let error) = failures.first { #expect(error.isBrokenPipe) } else { Issue.record("\(failures)") }
+    let rest = pipe.drain()
+    #expect(rest == 0, "bytes behind the gap")
   }
 }

@@ -8,6 +8,7 @@
 #include "comparison_bytes.h"
 #include "comparison_statistics.h"
 #include "file_space.h"
+#include "lost_pages.h"
 #include "products.h"
 #include "quantized_products.h"
 #include "spin.h"

@@ -31,7 +31,7 @@ import VectorKernels
       }
       let queries = (0..<shape.count).map { _ in Estimate(inputs.vector(kind, shape.heads * shape.headSize)) }
       let divisor = Double(shape.headSize).squareRoot()
-      for unit in availableUnits {
+      for unit in VectorUnit.available {
         let block = block(shape, rows, unit)
         var sums = Replay.BulkSums()
         Replay.scoreSums(queries, block, into: &sums)
@@ -44,7 +44,7 @@ import VectorKernels
                 headSize: shape.headSize, divisor: divisor)
             })
           let found = Replay.scores(queries[row], position: position, block, sums, divisor: divisor)
-          #expect(areSame(found, expected), "\(unit), \(kind), position \(position), seed \(Self.seed)")
+          #expect(areSame(found, expected), "\(unit.name), \(kind), position \(position), seed \(Self.seed)")
         }
       }
     }
@@ -62,7 +62,7 @@ import VectorKernels
       }
       for lastIsInfinite in [false, true] {
         if lastIsInfinite { rows[rows.count - 1].values[0] = .infinity }
-        for unit in availableUnits {
+        for unit in VectorUnit.available {
           let block = block(shape, rows, unit)
           var sums = Replay.BulkSums()
           Replay.valueSums(weights, block, into: &sums)
@@ -70,7 +70,7 @@ import VectorKernels
             let position = shape.first + row
             let found = Replay.weightedSum(weights[row], position: position, block, sums)
             guard let found else {
-              #expect(lastIsInfinite, "\(unit), \(kind), position \(position), seed \(Self.seed)")
+              #expect(lastIsInfinite, "\(unit.name), \(kind), position \(position), seed \(Self.seed)")
               continue
             }
             let expected = Estimate.joined(
@@ -79,7 +79,7 @@ import VectorKernels
                   weights[row], from: head * (position + 1), values: Array(rows[...position]),
                   from: block.start(head), headSize: shape.headSize)
               })
-            #expect(areSame(found, expected), "\(unit), \(kind), position \(position), seed \(Self.seed)")
+            #expect(areSame(found, expected), "\(unit.name), \(kind), position \(position), seed \(Self.seed)")
           }
           let last = Replay.weightedSum(weights[shape.count - 1], position: rows.count - 1, block, sums)
           #expect((last == nil) == lastIsInfinite)

@@ -37,9 +37,9 @@ import VectorKernels
     let record = RecordView(
       key: RecordKey(.logits, layer: nil, position: 0), elementType: .float32, shape: shape,
       payload: actual.span.bytes)
-    for unit in availableUnits {
+    for unit in VectorUnit.available {
       let whole = Judgement(record, values: estimate.values.span, errors: estimate.errors.span, unit: unit)
-      #expect(isSame(whole, expected), "\(unit), \(what)")
+      #expect(isSame(whole, expected), "\(unit.name), \(what)")
       var parts = Judgement(count: actual.count)
       let middle = actual.count / 3
       for part in [0..<middle, middle..<actual.count] {
@@ -47,7 +47,7 @@ import VectorKernels
           record, from: part.lowerBound, values: estimate.values.span.extracting(part),
           errors: estimate.errors.span.extracting(part), unit: unit)
       }
-      #expect(isSame(parts, expected), "\(unit) in parts, \(what)")
+      #expect(isSame(parts, expected), "\(unit.name) in parts, \(what)")
     }
   }
 

@@ -4,9 +4,6 @@ import VectorKernels
 
 @testable import Explanation
 
-/// Every vector unit of this processor.
-let availableUnits: [VectorUnit] = [.baseline, .avx2, .avx512].filter(vector_unit_is_available)
-
 /// Whether two results are the same bit for bit; any NaN is like any other.
 func isSame(_ left: Double, _ right: Double) -> Bool {
   left.bitPattern == right.bitPattern || left.isNaN && right.isNaN
@@ -62,7 +59,7 @@ func isSame(_ left: Double, _ right: Double) -> Bool {
       }, fill: { _, _ in })
     let filled = WeightSource(rows: rows, columns: columns) { row, buffer in buffer = matrix[row] }
     let packs = Replay.PackedVectors.all(vectors, rule)
-    for unit in availableUnits {
+    for unit in VectorUnit.available {
       for (source, parts) in [(lent, 1), (lent, 3), (filled, 1), (filled, 2)] {
         var outputs = EstimateRows()
         Replay.products(packs, source, into: &outputs, unit: unit, parts: parts)
@@ -76,7 +73,7 @@ func isSame(_ left: Double, _ right: Double) -> Bool {
         }
         #expect(
           wrong == 0,
-          "\(unit), \(vectors.count) vectors, \(rows) x \(columns), groups \(groupSize ?? 0), seed \(seed)")
+          "\(unit.name), \(vectors.count) vectors, \(rows) x \(columns), groups \(groupSize ?? 0), seed \(seed)")
       }
     }
   }

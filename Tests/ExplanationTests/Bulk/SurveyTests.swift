@@ -3,6 +3,7 @@ import Synthesis
 import TestSupport
 import Testing
 import TraceFormat
+import TraceSources
 
 @testable import Explanation
 

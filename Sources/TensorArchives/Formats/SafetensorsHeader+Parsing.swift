@@ -1,0 +1,120 @@
+import TraceFormat
+
+extension SafetensorsHeader {
+  /// Reads the header of a file, and checks that its tensors fill the rest of the file, one after the other.
+  init(_ bytes: RawSpan, file: String) throws(ArchiveError) {
+    try bytes.require(UInt64(Self.prefixLength), at: 0, "the length of the header", file)
+    let length = bytes.integer(at: 0, as: UInt64.self)
+    guard length <= UInt64(Self.maximumLength) else {
+      throw ArchiveError(
+        file, .offset(0),
+        .invalid("length of the header", expected: "at most \(Self.maximumLength)", found: "\(length)"))
+    }
+    try bytes.require(length, at: UInt64(Self.prefixLength), "the header", file)
+    let start = Self.prefixLength + Int(length)
+    var reader = JSONReader(bytes, Self.prefixLength..<start, file: file)
+    var body = HeaderBody(data: start, end: bytes.byteCount)
+    try reader.object { (reader, name) throws(ArchiveError) in
+      if name == Self.metadataKey {
+        try reader.object { (reader, key) throws(ArchiveError) in body.metadata[key] = try reader.string() }
+      } else {
+        try body.readTensor(&reader, name)
+      }
+    }
+    try reader.requireEnd()
+    try body.requireWhole(file)
+    (tensors, metadata) = (body.tensors, body.metadata)
+  }
+
+  /// Types by the names of the format.
+  static let types: [String: ArrayType] = [
+    "F64": .float64, "F32": .float32, "F16": .float16, "BF16": .bfloat16, "F8_E4M3": .float8, "F8_E5M2": .float8,
+    "I64": .int64, "I32": .int32, "I16": .int16, "I8": .int8, "U64": .uint64, "U32": .uint32, "U16": .uint16,
+    "U8": .uint8, "BOOL": .bool,
+  ]
+}
+
+/// A header on its way.
+private struct HeaderBody {
+  /// Where the tensors begin.
+  let data: Int
+  /// Where the file ends.
+  let end: Int
+  var tensors: [SafetensorsHeader.Tensor] = []
+  var metadata: [String: String] = [:]
+  private var layouts: [ArrayLayout: ArrayLayout] = [:]
+
+  init(data: Int, end: Int) {
+    self.data = data
+    self.end = end
+  }
+
+  mutating func readTensor(_ reader: inout JSONReader, _ name: String) throws(ArchiveError) {
+    let place = reader.offset
+    var (type, shape, offsets): (ArrayType?, [Int]?, [Int]?) = (nil, nil, nil)
+    try reader.object { (reader, key) throws(ArchiveError) in
+      switch key {
+      case "dtype": type = try Self.type(&reader)
+      case "shape": shape = try reader.integers()
+      case "data_offsets": offsets = try reader.integers()
+      default:
+        throw reader.invalid("key of '\(name)'", expected: "dtype, shape or data_offsets", found: "'\(key)'")
+      }
+    }
+    guard let type, let shape, let offsets else {
+      throw reader.invalid("tensor '\(name)'", expected: "dtype, shape and data_offsets", found: "fewer", at: place)
+    }
+    guard let layout = ArrayLayout(type: type, shape: shape) else {
+      throw reader.invalid("shape of '\(name)'", expected: "a size that can be counted", found: "\(shape)", at: place)
+    }
+    guard offsets.count == 2, offsets[0] <= offsets[1], offsets[1] <= end - data else {
+      throw reader.invalid(
+        "data_offsets of '\(name)'", expected: "a beginning and an end from 0 to \(end - data)", found: "\(offsets)",
+        at: place)
+    }
+    guard offsets[1] - offsets[0] == layout.byteCount else {
+      throw reader.invalid(
+        "data_offsets of '\(name)'", expected: "\(layout.byteCount) bytes of \(layout)",
+        found: "\(offsets[1] - offsets[0])", at: place)
+    }
+    let shared = layouts[layout] ?? layout
+    layouts[layout] = shared
+    tensors.append(
+      SafetensorsHeader.Tensor(name: name, layout: shared, range: (data + offsets[0])..<(data + offsets[1])))
+  }
+
+  private static func type(_ reader: inout JSONReader) throws(ArchiveError) -> ArrayType {
+    let place = reader.offset
+    let name = try reader.string()
+    if let type = SafetensorsHeader.types[name] { return type }
+    throw ArchiveError(
+      reader.file, .offset(place), .unsupportedType("'\(name)'", remedy: "save the tensor as F32, or leave it out"))
+  }
+
+  /// The tensors lie one after the other from the header to the end of the file.
+  func requireWhole(_ file: String) throws(ArchiveError) {
+    let order = tensors.indices.sorted {
+      (tensors[$0].range.lowerBound, tensors[$0].range.upperBound)
+        < (tensors[$1].range.lowerBound, tensors[$1].range.upperBound)
+    }
+    var expected = data
+    var last = ""
+    for index in order {
+      let tensor = tensors[index]
+      let found = tensor.range.lowerBound
+      guard found >= expected else { throw ArchiveError(file, .offset(found), .overlapping(last, tensor.name)) }
+      guard found == expected else {
+        throw ArchiveError(
+          file, .offset(expected),
+          .hole(before: tensor.name, expected: UInt64(expected - data), found: UInt64(found - data)))
+      }
+      expected = tensor.range.upperBound
+      last = tensor.name
+    }
+    guard expected == end else {
+      throw ArchiveError(
+        file, .offset(expected),
+        .invalid("end of the file", expected: "offset \(expected), where the last tensor ends", found: "\(end)"))
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/// A pattern for names of arrays: `*` any run of characters, `?` one, `{layer}` and `{position}` decimal numbers, `{site}` a
+/// run that is the site; a backslash takes the next character as it is.
+///
+/// Where a name can be read in several ways, `*` and `{site}` take as little as they can, numbers as much as they can, from
+/// left to right.
+package struct ArrayPattern: Equatable, Sendable {
+  /// What a pattern catches.
+  package struct Captures: Equatable, Sendable {
+    /// The number that stood for `{layer}`; `Int.max` where it is too large.
+    package var layer: Int?
+    /// The number that stood for `{position}`.
+    package var position: Int?
+    /// The run that stood for `{site}`.
+    package var site: String?
+  }
+
+  enum Item: Equatable, Sendable {
+    case literal(UnicodeScalar)
+    case anyOne
+    case anyRun
+    case layer
+    case position
+    case site
+  }
+
+  /// The pattern as written.
+  package let text: String
+  let items: [Item]
+
+  /// Reads a pattern.
+  ///
+  /// - Throws: what is expected in it, as a message.
+  init(_ text: String) throws(PatternError) {
+    self.text = text
+    items = try Self.items(text)
+    for item in [Item.layer, .position, .site] where items.filter({ $0 == item }).count > 1 {
+      throw PatternError("each of {layer}, {position} and {site} at most once")
+    }
+  }
+
+  private static func items(_ text: String) throws(PatternError) -> [Item] {
+    let captures: [(String, Item)] = [("{layer}", .layer), ("{position}", .position), ("{site}", .site)]
+    var items: [Item] = []
+    var rest = text.unicodeScalars[...]
+    while let scalar = rest.first {
+      switch scalar {
+      case "*": items.append(.anyRun)
+      case "?": items.append(.anyOne)
+      case "\\":
+        rest = rest.dropFirst()
+        guard let escaped = rest.first else { throw PatternError("a character after the backslash") }
+        items.append(.literal(escaped))
+      case "{":
+        guard let (word, item) = captures.first(where: { rest.starts(with: $0.0.unicodeScalars) }) else {
+          throw PatternError("{layer}, {position} or {site}, or \\{ for a brace")
+        }
+        items.append(item)
+        rest = rest.dropFirst(word.unicodeScalars.count - 1)
+      default: items.append(.literal(scalar))
+      }
+      rest = rest.dropFirst()
+    }
+    return items
+  }
+
+  /// Whether it catches something of a kind.
+  var catchesLayer: Bool { items.contains(.layer) }
+  var catchesPosition: Bool { items.contains(.position) }
+  var catchesSite: Bool { items.contains(.site) }
+}
+
+/// What was expected in a pattern.
+struct PatternError: Error, Equatable {
+  let expected: String
+
+  init(_ expected: String) { self.expected = expected }
+}

@@ -1,0 +1,40 @@
+import PlatformLibc
+import TraceFormat
+
+/// The files of a folder.
+enum FolderListing {
+  /// The names of what a folder holds, hidden files apart, in the order of their bytes.
+  static func names(_ path: String) throws(FileError) -> [String] {
+    guard let folder = opendir(path) else { throw FileError("list", path, code: errno) }
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
+        field.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: entry.pointee.d_name)) {
+          String(cString: $0)
+        }
+      }
+      if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// The paths of all files in a folder and its subfolders, links to folders left alone.
+  static func files(below path: String) throws(FileError) -> [String] {
+    var files: [String] = []
+    var folders = [path]
+    while let folder = folders.popLast() {
+      for name in try names(folder) {
+        let own = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+        var status = stat()
+        guard lstat(own, &status) == 0 else { continue }
+        if status.st_mode & S_IFMT == S_IFDIR {
+          folders.append(own)
+        } else if PathKind(own) == .file {
+          files.append(own)
+        }
+      }
+    }
+    return files.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+}

@@ -1,0 +1,64 @@
+import ToolSupport
+import TraceSources
+
+/// `--map`: the files that say what the arrays of other programs are.
+struct MappingOption {
+  private(set) var both: String?
+  private(set) var expected: String?
+  private(set) var actual: String?
+
+  /// Takes `FILE`, `expected=FILE` or `actual=FILE`.
+  mutating func read(_ value: OptionValue) throws(UsageError) {
+    let path = try value.path()
+    let sides: [(prefix: String, file: WritableKeyPath<MappingOption, String?>)] = [
+      ("expected=", \.expected), ("actual=", \.actual),
+    ]
+    guard let side = sides.first(where: { path.hasPrefix($0.prefix) }) else {
+      both = path
+      return
+    }
+    guard path.utf8.count > side.prefix.utf8.count else {
+      throw value.invalid("the name of a file after '\(side.prefix)'")
+    }
+    self[keyPath: side.file] = String(path.dropFirst(side.prefix.count))
+  }
+
+  /// All files that were named.
+  var paths: [String] { [both, expected, actual].compactMap { $0 } }
+
+  /// Hands the mappings to the traces that they are for.
+  ///
+  /// - Parameter first: the expected trace; nil where there is none.
+  /// - Throws: where a mapping is given for what is not made of arrays.
+  func apply(expected first: inout TraceOperands?, actual second: inout TraceOperands) throws(UsageError) {
+    for (path, prefix, operands) in [(expected, "expected=", first), (actual, "actual=", second)]
+    where path != nil && !(operands?.areArrays ?? false) {
+      let reason = operands.map { "\($0.name) is not any" } ?? "there is no expected trace"
+      throw UsageError("option '--map': '\(prefix)' needs arrays, and \(reason)")
+    }
+    let given = [first, second].compactMap { $0 }
+    guard both == nil || given.contains(where: \.areArrays) else {
+      let names = given.map(\.name).joined(separator: " and ")
+      throw UsageError("option '--map' needs arrays, and \(names) \(given.count == 1 ? "is" : "are") not any")
+    }
+    first?.mapping = expected ?? both
+    second.mapping = actual ?? both
+  }
+
+  /// The same of a single trace.
+  func apply(to operands: inout TraceOperands) throws(UsageError) {
+    var none: TraceOperands?
+    try apply(expected: &none, actual: &operands)
+  }
+}
+
+extension Option {
+  /// `--map`, the same in every command that reads traces.
+  ///
+  /// - Parameter mapping: where the target keeps it.
+  static func map(_ mapping: WritableKeyPath<Target, MappingOption>, help: String) -> Option {
+    Option(
+      "map", value: "[SIDE=]FILE", help: help,
+      effect: { target, value throws(UsageError) in try target[keyPath: mapping].read(value) })
+  }
+}

@@ -1,0 +1,26 @@
+import ToolSupport
+import TraceFormat
+import TraceSources
+
+/// Finds out what operands that name one trace are; what goes wrong names the file.
+func resolve(_ paths: [String]) throws(ToolError) -> TraceOperands {
+  do throws(OperandError) { return try TraceOperands(paths) } catch { throw .failed(error.description) }
+}
+
+/// Opens a trace of any kind that can be read more than once; what goes wrong names the file.
+func openTrace(_ operands: TraceOperands) throws(ToolError) -> Trace {
+  do throws(OperandError) { return try Trace(operands) } catch { throw .failed(error.description) }
+}
+
+/// Opens a trace of any kind; what goes wrong names the file.
+func openInput(_ operands: TraceOperands) throws(ToolError) -> TraceInput {
+  do throws(OperandError) { return try TraceInput(operands) } catch { throw .failed(error.description) }
+}
+
+extension TraceOperands {
+  /// What help says of the operands that name a trace.
+  static let details =
+    "A trace is a file, several files that are parts of it, or a folder, whose *.trace files are its parts: ranks, ranges of "
+    + "layers or of positions. Records that several parts hold alike count once; missing parts, and parts that disagree, are "
+    + "problems."
+}

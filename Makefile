@@ -80,7 +80,7 @@ test: lint all test-c test-debug test-release test-python
 	@echo 'make test: everything passed'
 
 lint: | swift-toolchain
-	swift format lint --strict --recursive Sources Tests Package.swift Benchmarks
+	swift format lint --strict --recursive Sources Tests Package.swift Benchmarks docs/examples
 
 # The tests run the programs in bin/ and the C program's variants in build/.
 test-debug: all test-programs

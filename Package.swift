@@ -20,6 +20,7 @@ let package = Package(
     .library(name: "TraceFormat", targets: ["TraceFormat"]),
     .library(name: "Model", targets: ["Model"]),
     .library(name: "TraceComparison", targets: ["TraceComparison"]),
+    .library(name: "TraceTesting", targets: ["TraceTesting", "TraceComparison", "TraceFormat"]),
     .executable(name: "tracedump", targets: ["TraceDump"]),
     .executable(name: "tracediff", targets: ["tracediff"]),
     .executable(name: "llama2-synthesize", targets: ["Synthesize"]),
@@ -42,6 +43,8 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "Goldens", dependencies: ["TraceComparison", "TraceFormat"], swiftSettings: settings),
+    .target(
+      name: "TraceTesting", dependencies: ["Goldens", "TraceComparison", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "CIReports", dependencies: ["Explanation", "Goldens", "PlatformLibc", "TraceComparison", "TraceFormat"],
       swiftSettings: settings),
@@ -98,6 +101,10 @@ let package = Package(
       name: "GoldensTests",
       dependencies: ["Goldens", "TraceComparison", "TraceFormat", "Model", "Synthesis", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "TraceTestingTests",
+      dependencies: ["Goldens", "TraceTesting", "TraceComparison", "TraceFormat", "TestSupport"],
+      exclude: ["Goldens"], swiftSettings: settings),
     .testTarget(
       name: "CIReportsTests",
       dependencies: [

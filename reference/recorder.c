@@ -12,7 +12,9 @@ struct recorder {
     const struct selection *selection;
     bool is_float64;
     unsigned long long count; /* of records */
-    void *plain; /* room for the values of any record */
+    void *plain;       /* a record's values without signs of NaN; there once a record had one */
+    size_t plain_size; /* in bytes */
+    bool is_out_of_memory;
 };
 
 /* Sets the field `sites`: the selected names in order of execution. */
@@ -66,32 +68,27 @@ static void set_header(tracefile *trace, const struct checkpoint *checkpoint, co
     }
 }
 
-/* The most values that a record can have. */
-static size_t greatest_count(const struct configuration *config)
-{
-    size_t count = (size_t)config->n_heads * (size_t)config->seq_len;
-    if (count < (size_t)config->vocab_size) count = (size_t)config->vocab_size;
-    if (count < (size_t)config->hidden_dim) count = (size_t)config->hidden_dim;
-    return count < (size_t)config->dim ? (size_t)config->dim : count;
-}
-
 /* Which of two NaN an operation passes on, and with which sign, depends on the compiler: recorded is the one that C calls NAN,
- * without sign or payload. The values, or a copy of them where there is a NaN. */
+ * without sign or payload. The values, or a copy of them where there is a NaN; NULL where there is no memory for it. */
 static const void *with_plain_nan(struct recorder *recorder, int dtype, const void *values, size_t count)
 {
-    bool found = false;
-    if (dtype == TRACEFILE_FLOAT64) {
-        const double *from = values;
-        double *to = recorder->plain;
-        for (size_t i = 0; i < count && !found; i++) found = isnan(from[i]);
-        for (size_t i = 0; i < count && found; i++) to[i] = isnan(from[i]) ? (double)NAN : from[i];
-    } else {
-        const float *from = values;
-        float *to = recorder->plain;
-        for (size_t i = 0; i < count && !found; i++) found = isnan(from[i]);
-        for (size_t i = 0; i < count && found; i++) to[i] = isnan(from[i]) ? NAN : from[i];
+    const size_t size = dtype == TRACEFILE_FLOAT64 ? sizeof(double) : sizeof(float);
+    const double *doubles = values;
+    const float *floats = values;
+    size_t first = 0;
+    while (first < count && !(dtype == TRACEFILE_FLOAT64 ? isnan(doubles[first]) : isnan(floats[first]))) first++;
+    if (first == count) return values;
+    if (recorder->plain_size < count * size) {
+        free(recorder->plain);
+        recorder->plain = malloc(count * size);
+        recorder->plain_size = recorder->plain ? count * size : 0;
+        if (!recorder->plain) return NULL;
     }
-    return found ? recorder->plain : values;
+    for (size_t i = 0; i < count; i++) {
+        if (dtype == TRACEFILE_FLOAT64) ((double *)recorder->plain)[i] = isnan(doubles[i]) ? (double)NAN : doubles[i];
+        else ((float *)recorder->plain)[i] = isnan(floats[i]) ? NAN : floats[i];
+    }
+    return recorder->plain;
 }
 
 struct recorder *recorder_open(const char *path, const char *producer, const struct checkpoint *checkpoint,
@@ -107,13 +104,6 @@ struct recorder *recorder_open(const char *path, const char *producer, const str
     recorder->checkpoint = checkpoint;
     recorder->selection = selection;
     recorder->is_float64 = strcmp(run->precision, "f64") == 0;
-    recorder->plain = malloc(greatest_count(&checkpoint->config) * sizeof(double));
-    if (!recorder->plain) {
-        fail(failure, "out of memory");
-        tracefile_abandon(recorder->trace);
-        free(recorder);
-        return NULL;
-    }
     if (!tracefile_error(recorder->trace)) set_header(recorder->trace, checkpoint, selection, run);
     if (tracefile_error(recorder->trace)) {
         fail(failure, "%s", tracefile_error(recorder->trace));
@@ -156,6 +146,8 @@ void recorder_record(struct recorder *recorder, enum site site, int layer, int p
     const char *name = description->name;
     if (dtype != TRACEFILE_INT8)
         values = with_plain_nan(recorder, dtype, values, (size_t)dims[0] * (size_t)(rank == 2 ? dims[1] : 1));
+    if (!values) recorder->is_out_of_memory = true;
+    if (recorder->is_out_of_memory) return;
     if (tracefile_record(recorder->trace, name, layer, position, dtype, rank, sizes, values) == 0) recorder->count++;
 }
 
@@ -168,7 +160,7 @@ bool recorder_close(struct recorder *recorder, bool complete, bool *is_broken_pi
                     struct failure *failure)
 {
     tracefile *trace = recorder->trace;
-    bool good = !tracefile_error(trace);
+    bool good = !tracefile_error(trace) && !recorder->is_out_of_memory;
     *is_broken_pipe = false;
     *size = tracefile_size(trace);
     if (good && complete) {
@@ -178,6 +170,7 @@ bool recorder_close(struct recorder *recorder, bool complete, bool *is_broken_pi
     if (!good) {
         *is_broken_pipe = tracefile_errno(trace) == EPIPE;
         const char *message = tracefile_error(trace);
+        if (!message && recorder->is_out_of_memory) message = "out of memory";
         fail(failure, "%s", message ? message : "the trace could not be written");
     }
     tracefile_abandon(trace);

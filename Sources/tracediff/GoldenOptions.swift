@@ -43,7 +43,7 @@ extension GoldenOptions {
               "output", short: "o", value: "FILE|-", help: "The golden; with -, it goes to standard output.",
               effect: { target, value throws(UsageError) in target.outputPath = try value.path() }),
             json,
-          ])
+          ]),
       ],
       details: [
         TraceOperands.details,

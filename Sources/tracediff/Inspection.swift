@@ -27,7 +27,9 @@ enum Inspection {
     var operands = Result { () throws(ToolError) in try resolve(paths) }
     let known = try? operands.get()
     // Of what cannot be resolved nothing is read.
-    if let jsonPath = options.jsonPath { try Tool.requireApart(outputs: [jsonPath], inputs: (known?.inputs ?? paths) + options.mapping.paths) }
+    if let jsonPath = options.jsonPath {
+      try Tool.requireApart(outputs: [jsonPath], inputs: (known?.inputs ?? paths) + options.mapping.paths)
+    }
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
     if var known {
       try options.mapping.apply(to: &known)

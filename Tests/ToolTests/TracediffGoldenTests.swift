@@ -57,8 +57,12 @@ import TraceFormat
     (["record", "a.trace", "-o", "x", "--json", "x"], "the output 'x' would overwrite the output 'x'"),
     (["record", "a.trace", "-o", "-", "--json", "-"], "standard output cannot take both the golden and the JSON"),
     (["record", "a.trace"], "the golden's name is needed: -o FILE; see tracediff golden record --help"),
-    (["record", "-o", "x"], "one trace is needed, not 0; see tracediff golden record --help"),
-    (["record", "a.trace", "b.trace", "-o", "x"], "one trace is needed, not 2; see tracediff golden record --help"),
+    (["record", "-o", "x"], "a trace is needed; see tracediff golden record --help"),
+    (
+      ["record", "a.trace", "b.trace", "-o", "x"],
+      "a.trace, b.trace: a.trace and b.trace hold different bytes for q.rope, layer 1, position 0, and so for 1 more "
+        + "record"
+    ),
     (["record", "a.trace", "-o", "x", "--rtol", "1"], "unknown option '--rtol'; see --help"),
     (
       ["check", "a.golden"], "a golden and a trace are needed, FILE and TRACE, not 1; see tracediff golden check --help"

@@ -102,6 +102,9 @@ class CITestCase(unittest.TestCase):
         damaged[whole.index(trace.records[("q.rope", 0, 3)].tobytes())] ^= 1
         (cls.folder / "damaged.trace").write_bytes(damaged)
         cls.make_parts(trace)
+        for name in ("expected", "far"):
+            cls.done("tracediff", "export", name + ".trace", "-o", name + ".npz")
+        np.savez(cls.folder / "foreign.npz", x=np.zeros((2, 3), np.float32))
         cls.make_hostile()
         cls.make_goldens()
 
@@ -160,6 +163,9 @@ COMPARISONS = [
     (["expected.trace", "p0.trace", "p1.trace"], 0, "identical"),
     (["expected.trace", "p0.trace", "p1-moved.trace"], 1, "diverged"),
     (["expected.trace", "p0.trace", "p1-model.trace"], 2, "incomparable"),
+    (["expected.npz", "expected.trace"], 0, "identical"),
+    (["expected.trace", "far.npz"], 1, "diverged"),
+    (["expected.trace", "foreign.npz"], 2, "incomparable"),
     (["expected.trace", "far.trace", "--ulp", "4", "--rtol", "q=1e-3", "--atol", "k=1"], 1, "diverged"),
     (["expected.trace", "nan.trace", "--all"], 1, "diverged"),
     (["expected.trace", "tokens.trace"], 1, "diverged"),
@@ -183,6 +189,8 @@ EXPLANATIONS = [
     (["expected.trace", "--model", "model.bin"], 0, "rounding"),
     (["near.trace", "--model", "model.bin", "--expected", "expected.trace"], 0, "rounding"),
     (["foreign.trace", "--model", "model.bin"], 0, "rounding"),
+    (["expected.npz", "--model", "model.bin"], 0, "rounding"),
+    (["p0.trace", "p1.trace", "--model", "model.bin"], 0, "rounding"),
     (["far.trace", "--model", "model.bin", "--expected", "expected.trace"], 1, "fault"),
     (["nan.trace", "--model", "model.bin"], 1, "fault"),
     (["coarse.trace", "--model", "model.bin"], 1, "precision"),
@@ -214,6 +222,9 @@ CHECKS = [
     (["expected.golden", "far.trace", "--only", "k", "--layers", "1..", "--positions", "..3"], 0, "identical"),
     (["expected.golden", "p0.trace", "p1.trace"], 0, "identical"),
     (["expected.golden", "p0.trace", "p1-moved.trace"], 1, "diverged"),
+    (["expected.golden", "expected.npz"], 0, "identical"),
+    (["expected.golden", "far.npz"], 1, "diverged"),
+    (["expected.golden", "foreign.npz"], 2, "incomparable"),
     (["expected.golden", "shapes.trace"], 2, "incomparable"),
     (["expected.golden", "foreign.trace"], 2, "incomparable"),
     (["expected.golden", "model.trace"], 2, "incomparable"),
@@ -252,6 +263,7 @@ INSPECTIONS = [
     (["cut.trace"], 2), (["damaged.trace", "--only", "q.rope"], 2), (["noise.trace"], 2), (["missing.trace"], 2),
     (["p0.trace", "p1.trace"], 0), (["p0.trace", "p1-again.trace"], 0), (["p0.trace", "p1.trace", "--only", "q"], 0),
     (["p0.trace", "p1-moved.trace"], 2), (["p0.trace", "p1-model.trace"], 2), (["p0.trace", "missing.trace"], 2),
+    (["expected.npz"], 0), (["expected.npz", "--only", "q"], 0), (["foreign.npz"], 2),
 ]
 
 
@@ -503,6 +515,19 @@ class SchemaTests(CITestCase):
         for arguments, stopped in ((["far.trace", "--first"], True), (["far.trace"], False), (["same.trace", "--first"], False)):
             document = self.document(["expected.trace"] + arguments, 1 if arguments[0] == "far.trace" else 0)
             self.assertIs(document["stopped_at_first"], stopped, arguments)
+
+    def test_pipes(self):
+        validator = self.validator("tracediff-1")
+        for name, options, status in (("far.trace", ["--first"], 1), ("same.trace", [], 0), ("cut.trace", [], 2),
+                                      ("noise.trace", [], 2), ("far.trace", ["--all"], 1)):
+            with self.subTest((name, options)), open(self.folder / name, "rb") as file:
+                command = [str(BIN / "tracediff"), "expected.trace", "-", "--json", "-", *options]
+                outcome = subprocess.run(command, cwd=self.folder, stdin=file, capture_output=True, check=False)
+                self.assertEqual(outcome.returncode, status, outcome.stderr)
+                document = json.loads(outcome.stdout)
+                self.assertValid(validator, document)
+                self.assertEqual(document["actual"]["file"], "-")
+                self.assertIs(document["stopped_at_first"], "--first" in options)
 
     def test_golden_checks(self):
         self.name = "golden-1"

@@ -22,7 +22,7 @@ LEFT_OVER = "sum += matrix[start + column] * x[column]"
 
 def run(command, cwd, **variables):
     """Runs a command without what the tests of this repository set."""
-    unset = ("CI", "WERROR", "TRACE_RECORD", "TRACE_FAILURES")
+    unset = ("CC", "CI", "WERROR", "TRACE_RECORD", "TRACE_FAILURES")  # with CC, swift would take that compiler
     environment = {name: value for name, value in os.environ.items() if name not in unset}
     return subprocess.run(command, cwd=cwd, env=dict(environment, **variables), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, encoding="utf-8")

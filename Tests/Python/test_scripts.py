@@ -136,7 +136,7 @@ class ContinuousIntegrationTests(TestCase):
 class FuzzTests(TestCase):
     def test_the_linker_of_each_system(self):
         fuzzer = 'printf "#!/bin/sh\\necho number_of_executed_units: 1; echo cov: 2\\n" > "%s"; chmod +x "%s"'
-        self.stand_in("swift", 'mkdir -p build/fuzz/swift/release\nfor name in Checkpoint Tokenizer Trace; do\n'
+        self.stand_in("swift", 'mkdir -p build/fuzz/swift/release\nfor name in Checkpoint Mapping Npz Safetensors Tokenizer Trace; do\n'
                            'echo > build/fuzz/swift/release/libFuzz$name.a\ndone')
         self.stand_in("swiftc", 'echo "$*" >> calls\nwhile [ "$1" != -o ]; do shift; done\n' + fuzzer % ("$2", "$2"))
         for system, flag, other in (("Darwin", "-force_load", "whole-archive"), ("Linux", "--whole-archive", "force_load")):
@@ -145,7 +145,7 @@ class FuzzTests(TestCase):
             result = self.run_with_stand_ins("sh", str(ROOT / "Tests/Fuzz/fuzz.sh"))
             self.assertEqual(result.returncode, 0, result.stderr)
             calls = (self.folder / "calls").read_text().splitlines()
-            self.assertEqual(len(calls), 3)
+            self.assertEqual(len(calls), 6)
             for call in calls:
                 self.assertIn(flag, call)
                 self.assertNotIn(other, call)

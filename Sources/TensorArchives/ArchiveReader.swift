@@ -141,6 +141,14 @@ struct ArchiveReader {
     return layout
   }
 
+  /// What is wrong with the numbers of the parts that several exports say they are.
+  var partProblems: [TraceError] {
+    guard metadataFound.count > 1 else { return [] }
+    let parts = metadataFound.map { (path: files[$0.file].path, header: $0.metadata.header) }
+    let count = parts.compactMap { $0.header[integer: .parts] }.max()
+    return TraceHeader.partNumberProblems(parts, count: count)
+  }
+
   /// What the files say together of the trace, and what they disagree about.
   func metadata() -> (TraceMetadata?, [ArchiveError]) {
     guard var whole = metadataFound.first?.metadata else { return (nil, []) }

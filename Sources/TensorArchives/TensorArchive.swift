@@ -1,3 +1,5 @@
+package import TraceFormat
+
 /// The arrays of one set: those of a lone archive, of several, or of a folder.
 ///
 /// An array is called as in its file where there is one file, and `ARCHIVE/NAME` where there are several, with the
@@ -11,6 +13,8 @@ package struct TensorArchive: Sendable {
   package let metadata: TraceMetadata?
   /// What the metadata of several files disagree about.
   let conflicts: [ArchiveError]
+  /// Parts that are missing, doubled or out of range, as their metadata say.
+  let partProblems: [TraceError]
 
   /// Opens archives, arrays and folders of them.
   package init(paths: [String]) throws(ArchiveError) {
@@ -31,6 +35,7 @@ package struct TensorArchive: Sendable {
     files = reader.files
     arrays = reader.arrays
     (metadata, conflicts) = reader.metadata()
+    partProblems = reader.partProblems
   }
 
   /// An error about an array.

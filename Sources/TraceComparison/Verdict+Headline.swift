@@ -36,8 +36,8 @@ extension Verdict {
         return "nothing to compare: the tokens part at position \(tokensPart.position), before the first tensor\(asked)"
       }
       let unmatched = unmatchedExpected.count + unmatchedActual.count
-      if unmatched > 0 { return "nothing to compare: the traces have no tensor in common" }
       if let shapeMismatchReason { return shapeMismatchReason }
+      if unmatched > 0 { return "nothing to compare: the traces have no tensor in common" }
       let holdings = Side.allCases.map { "\($0.rawValue) holds \(held[$0] ?? HeldRange())" }.joined(separator: "; ")
       return "nothing to compare: neither trace holds a tensor that was asked for; \(holdings)"
     }

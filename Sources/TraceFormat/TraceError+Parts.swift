@@ -10,6 +10,7 @@ extension TraceError {
       "of \(count) parts \(Self.list(numbers)) \(numbers.count == 1 ? "is" : "are") missing"
     case .partRepeated(let number, let path, let otherPath):
       "\(Self.shown(path)) and \(Self.shown(otherPath)) both say that they are part \(number)"
+    case .partCountInvalid(let count): "number of parts: expected at least 1, found \(count)"
     case .partOutOfRange(let number, let count, let path):
       "\(Self.shown(path)) says that it is part \(number): expected 0 to \(count - 1), since there are \(count)"
     case .copiesDiffer(let key, let more, let path, let otherPath):

@@ -41,6 +41,8 @@ public enum TraceError: Error, Equatable, Sendable {
   case partsMissing(numbers: [Int], count: Int)
   /// Two files say that they are the same part.
   case partRepeated(number: Int, path: String, otherPath: String)
+  /// A header says that there are no parts, or fewer than none.
+  case partCountInvalid(Int)
   /// A file says that it is a part of a number that there cannot be.
   case partOutOfRange(number: Int, count: Int, path: String)
   /// Two parts hold different bytes for one record, or for several: the first, and how many more.
@@ -100,7 +102,7 @@ extension TraceError: CustomStringConvertible {
       "the record at offset \(offset) has no token for its position \(position) before it"
     case .cannotRecord(let reason): reason
     case .foreign(let text): text
-    case .inPart, .partsDisagree, .partsMissing, .partRepeated, .partOutOfRange, .copiesDiffer, .tokensDiffer:
+    case .inPart, .partsDisagree, .partsMissing, .partRepeated, .partCountInvalid, .partOutOfRange, .copiesDiffer, .tokensDiffer:
       partsDescription
     case .outOfOrder(let kind, let key, let offset, let other):
       "the \(kind == .token ? "token of position \(key.position)" : "\(key)") at offset \(offset) comes after \(other), "

@@ -1,6 +1,6 @@
 extension TraceHeader {
   /// A part of a trace: its file and its header.
-  typealias Part = (path: String, header: TraceHeader)
+  package typealias Part = (path: String, header: TraceHeader)
 
   /// The header of a trace in several parts.
   ///
@@ -55,17 +55,18 @@ extension TraceHeader {
     let names = (self[text: .sites] ?? "").split(separator: ",").map { TensorName(String($0)) }
     let isRestricted =
       self[integer: .firstLayer] ?? 0 > 0
-      || self[integer: .lastLayer].flatMap { last in self[integer: .layerCount].map { last + 1 < $0 } } ?? false
+      || self[integer: .lastLayer].flatMap { last in self[integer: .layerCount].map { $0 > 0 && last < $0 - 1 } } ?? false
     return isRestricted ? names.filter { $0.site.map { $0.scope == .layer } ?? true } : names
   }
 
   /// What is wrong with the parts' numbers; parts that do not say theirs may be any.
-  private static func partNumberProblems(_ parts: [Part], count: Int?) -> [TraceError] {
+  package static func partNumberProblems(_ parts: [Part], count: Int?) -> [TraceError] {
+    if let count, count < 1 { return [.partCountInvalid(count)] }
     var problems: [TraceError] = []
     var holders: [Int: String] = [:]
     for (path, header) in parts {
       guard let number = header[integer: .part] else { continue }
-      if let count, !(0..<max(count, 0)).contains(number) {
+      if let count, !(0..<count).contains(number) {
         problems.append(.partOutOfRange(number: number, count: count, path: path))
       } else if let other = holders[number] {
         problems.append(.partRepeated(number: number, path: other, otherPath: path))

@@ -18,23 +18,4 @@ enum FolderListing {
     }
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
-
-  /// The paths of all files in a folder and its subfolders, links to folders left alone.
-  static func files(below path: String) throws(FileError) -> [String] {
-    var files: [String] = []
-    var folders = [path]
-    while let folder = folders.popLast() {
-      for name in try names(folder) {
-        let own = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
-        var status = stat()
-        guard lstat(own, &status) == 0 else { continue }
-        if status.st_mode & S_IFMT == S_IFDIR {
-          folders.append(own)
-        } else if PathKind(own) == .file {
-          files.append(own)
-        }
-      }
-    }
-    return files.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-  }
 }

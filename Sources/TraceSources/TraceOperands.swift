@@ -88,9 +88,17 @@ package struct TraceOperands: Sendable, Equatable {
         }
         return .success((traces.map { folder + $0 }, false))
       }
-      let arrays = try FolderListing.files(below: path).filter(isArray)
-      return arrays.isEmpty ? .failure(.emptyFolder(path)) : .success((arrays, true))
+      return arrays(ofFolder: path).map { ($0, true) }
     } catch { return .failure(.folder(error)) }
+  }
+
+  /// The arrays of a folder and its subfolders: those that will be read.
+  private static func arrays(ofFolder path: String) -> Result<[String], OperandError> {
+    do throws(ArchiveError) {
+      let files = try ArchiveFolder.files(in: path)
+      let folder = path.hasSuffix("/") ? path : path + "/"
+      return files.isEmpty ? .failure(.emptyFolder(path)) : .success(files.map { folder + $0 })
+    } catch { return .failure(.arrays(error)) }
   }
 
   /// Whether a file has the name of arrays.

@@ -97,6 +97,20 @@ import TraceFormat
       ])
   }
 
+  /// A part that is missing is a problem of arrays as it is of traces.
+  @Test func exportsOfSomeParts() throws {
+    let whole = SyntheticTrace(seed: 1)
+    for (number, name) in ["a", "b"].enumerated() {
+      var part = whole
+      part.records = whole.records.filter { ($0.key.layer == 0) == (number == 0) }
+      (part.header[integer: .part], part.header[integer: .parts]) = (number, 3)
+      let trace = try TraceFile(path: part.write(to: folder.path(name + ".trace")))
+      _ = try TraceExport().write(trace, to: folder.path(name + ".npz"), .npz)
+    }
+    let trace = try ArrayTrace(TensorArchive(paths: [folder.path("a.npz"), folder.path("b.npz")]))
+    #expect(trace.problems == [.partsMissing(numbers: [2], count: 3)])
+  }
+
   @Test func filesThatAreMissing() {
     for path in ["/no/such/file.npy", "/no/such/folder"] {
       let error = Samples.error { () throws(ArchiveError) in _ = try TensorArchive(paths: [path]) }

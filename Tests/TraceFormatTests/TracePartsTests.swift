@@ -175,6 +175,26 @@ import TraceFormat
     #expect(description.hasSuffix("says that it is part 2: expected 0 to 1, since there are 2"))
   }
 
+  /// Numbers at the ends of their range are as wrong as any.
+  @Test(arguments: [Int.min, -1, 0])
+  func countsThatAreNone(count: Int) throws {
+    let paths = try write(SyntheticTrace(), .layers) { part, _ in part.header[integer: .parts] = count }
+    let found = try problems(paths)
+    #expect(found == [.partCountInvalid(count)])
+    #expect(found.first?.description == "number of parts: expected at least 1, found \(count)")
+  }
+
+  @Test(arguments: [HeaderField.firstLayer, .lastLayer, .layerCount, .part, .parts], [Int.min, Int.max])
+  func extremes(field: HeaderField, value: Int) throws {
+    for changed in 0...1 {
+      let paths = try write(SyntheticTrace(), .layers) { part, number in
+        if number == changed { part.header[integer: field] = value }
+      }
+      let parts = try TraceParts(paths: paths)
+      #expect(parts.recordCount > 0)
+    }
+  }
+
   /// Fields of the model and the run must agree; what only one part says is no disagreement.
   @Test(arguments: HeaderField.allCases)
   func headers(field: HeaderField) throws {

@@ -33,7 +33,7 @@ package struct ArrayTrace: ~Copyable, RandomAccessSource {
     self.archive = archive
     header = builder.header
     (tokens, hasTokens) = (builder.tokens, builder.hasTokens)
-    problems = builder.problems.map { .foreign($0.description) }
+    problems = archive.partProblems + builder.problems.map { .foreign($0.description) }
     (blocks, entries) = (builder.blocks, builder.entries)
     (names, numbers) = (builder.names, builder.numbers)
   }

@@ -95,7 +95,9 @@ struct RecordPlanner {
       throw .invalid(
         "rope=halves", expected: "the size of a head: rope=halves:SIZE, or set dim and n_heads", found: "none")
     }
-    guard headSize > 0, headSize % 2 == 0, isSplit ? axis.count == headSize : axis.count % headSize == 0 else {
+    guard headSize > 0, headSize % 2 == 0, 
+      isSplit ? axis.count == headSize : axis.count % headSize == 0 && headSize <= axis.count
+    else {
       throw .invalid(
         "rope=halves",
         expected: isSplit ? "heads of \(headSize) elements, an even number" : "whole heads of \(headSize)",

@@ -1,4 +1,4 @@
-package import TraceFormat
+import TraceFormat
 
 /// The arrays of one set: those of a lone archive, of several, or of a folder.
 ///

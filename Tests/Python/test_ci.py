@@ -329,14 +329,27 @@ class JUnitTests(CITestCase):
         failure = cases[("q.rope", "layer 1")].find("failure")
         self.assertEqual(failure.get("message"), "1 of 8 records beyond tolerance, first at position 4")
         self.assertIn("first beyond tolerance: q.rope, layer 1, position 4", failure.text)
-        for arguments, holder in ((["expected.golden", "part.trace"], "golden"), (["part.golden", "expected.trace"], "trace")):
+        for arguments, side in ((["expected.golden", "part.trace"], "trace"), (["part.golden", "expected.trace"], "golden")):
             _, cases = self.check(["golden", "check"] + arguments, 2)
-            title = "only the %s has q.rope, layer 1, position 4" % holder
-            self.assertIn("missing", cases[("q.rope", title)].find("error").get("message"))
+            self.assertEqual(
+                cases[("q.rope", "layer 1")].find("error").get("message"),
+                "the %s lacks 1 record, first at position 4: missing" % side)
         _, cases = self.check(["golden", "check", "missing.golden", "expected.trace"], 2)
         self.assertIn("missing.golden: ", cases[("expected", "trace")].find("error").get("message"))
         _, cases = self.check(["golden", "check", "damaged.golden", "expected.trace"], 2)
         self.assertRegex(cases[("expected", "trace")].find("error").get("message"), r"damaged.golden: line \d+")
+
+    def test_goldens_have_the_cases_of_comparisons(self):
+        def statuses(arguments):
+            _, cases = self.check(arguments, self.tracediff(*arguments).returncode)
+            return [(name, [tag for tag in ("failure", "error", "skipped") if case.find(tag) is not None])
+                    for name, case in cases.items()]
+        for trace in ("same", "far", "tokens", "part", "shapes", "foreign", "model", "damaged"):
+            for options in ([], ["--only", "k"], ["--only", "q.rope,k", "--layers", "1"], ["--common"]):
+                with self.subTest((trace, options)):
+                    compared = statuses(["expected.trace", trace + ".trace"] + options)
+                    checked = statuses(["golden", "check", "expected.golden", trace + ".trace"] + options)
+                    self.assertEqual(checked, compared)
 
     def test_places(self):
         _, cases = self.check(["expected.trace", "far.trace"], 1)

@@ -706,7 +706,12 @@ class SchemaTests(CITestCase):
         self.assertValid(validator, document)
         self.assertEveryKeyCounts(validator, document)
         self.assertEqual(document["commit_count"], 5)
-        for altered in ({"commit_count": 0}, {"moves": [{"commit": "a1"}]}, {"commits": document["moves"]}):
+        self.assertEqual(document["tokens_part_at"], 5)
+        scope, = document["scope_changes"]
+        self.assertEqual((scope["commit"], scope["tokens_part_at"]), ("e5", {"from": None, "to": 5}))
+        self.assertGreater(scope["records"]["from"], scope["records"]["to"])
+        for altered in ({"tokens_part_at": -1}, {"scope_changes": [{}]}, {"scope_changes": [{**scope, "records": None}]},
+                        {"commit_count": 0}, {"moves": [{"commit": "a1"}]}, {"commits": document["moves"]}):
             self.assertFalse(validator.is_valid({**document, **altered}), altered)
 
 

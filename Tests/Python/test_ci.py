@@ -812,21 +812,28 @@ class WorkflowStepTests(CITestCase):
             "another buffer is added", outcomes["Judge every operation by its rounding bound"].stdout)
 
     def test_the_history_branch(self):
+        """A job that runs once more replaces its commit's line where it stands: the first, the last or one between."""
         artifact = self.work / "numerics-artifact"
-        shas = ["%040x" % number for number in (1, 2, 1)]
-        for sha in shas:
+        numbers = (1, 2, 3, 1, 2, 3)
+        shas = ["%040x" % number for number in numbers]
+        for run_number, sha in enumerate(shas):
             self.environment["GITHUB_SHA"] = sha
-            self.job("numerics", skipping=("Install make",))
+            if run_number == 0:
+                self.job("numerics", skipping=("Install make",))
+                line = (self.work / "commit.jsonl").read_text(encoding="utf-8")
+                # Each job begins in a checkout of its own.
+                (self.work / "history.jsonl").unlink()
+                (self.work / "commit.jsonl").unlink()
             artifact.mkdir(exist_ok=True)
-            shutil.move(self.work / "commit.jsonl", artifact / "commit.jsonl")
-            # Each job begins in a checkout of its own.
-            (self.work / "history.jsonl").unlink()
+            entry = {**json.loads(line), "commit": sha, "tolerance": "run %d \\1 &" % run_number}
+            (artifact / "commit.jsonl").write_text(json.dumps(entry, separators=(",", ":")) + "\n", encoding="utf-8")
             for step, outcome in self.job("history").items():
                 self.assertEqual(outcome.returncode, 0, (step, outcome.stdout, outcome.stderr))
             self.shell("git switch --quiet main && git branch --quiet -D numerics-history", self.work)
         shown = self.shell("git --git-dir=%s show numerics-history:history.jsonl" % self.remote, self.top).stdout
-        commits = [json.loads(line)["commit"] for line in shown.splitlines()]
-        self.assertEqual(commits, [shas[1], shas[0]])
+        entries = [json.loads(line) for line in shown.splitlines()]
+        self.assertEqual([entry["commit"] for entry in entries], shas[:3])
+        self.assertEqual([entry["tolerance"] for entry in entries], ["run %d \\1 &" % number for number in (3, 4, 5)])
 
 
 if __name__ == "__main__":

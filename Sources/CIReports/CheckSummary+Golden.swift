@@ -14,21 +14,8 @@ extension CheckSummary {
           name: "model", title: "sizes", status: .error, message: "the models differ",
           detail: verdict.headers.conflicts.joined(separator: "\n")))
     }
-    if let first = verdict.problems.entries.first {
-      let more = verdict.problems.count > verdict.problems.entries.count ? ["..."] : []
-      cases.append(
-        Case(
-          name: "actual", title: "trace", status: .error, message: first.message,
-          detail: (verdict.problems.entries.map(\.message) + more).joined(separator: "\n")))
-    }
-    cases += Self.unmatched(verdict.unmatched.expected, "only the golden has", verdict)
-    cases += Self.unmatched(verdict.unmatched.actual, "only the trace has", verdict)
-    cases += verdict.shapeMismatches.entries.map { mismatch in
-      Case(
-        name: mismatch.key.name.text, title: "shape at \(mismatch.key)", status: .error,
-        message: "shapes differ: expected \(mismatch.expected), actual \(mismatch.actual)")
-    }
-    cases += verdict.cases.map(Self.value)
+    cases += Self.problems(verdict)
+    cases += verdict.cases.map { Self.value($0, verdict) }
     if let parting = verdict.tokensPart {
       let (expected, actual) = (parting.expected?.description ?? "ended", parting.actual?.description ?? "ended")
       cases.append(
@@ -41,33 +28,73 @@ extension CheckSummary {
       exitStatus: verdict.exitStatus, cases: cases)
   }
 
-  private static func unmatched(
-    _ records: UnmatchedRecords, _ holder: String, _ verdict: GoldenVerdict
-  ) -> [Case] {
-    records.groups.map { group in
+  /// What is wrong with the trace as a whole; records that cannot be read are told by their own cases.
+  private static func problems(_ verdict: GoldenVerdict) -> [Case] {
+    let ofRecords = verdict.cases.compactMap(\.firstProblem)
+    let own = verdict.problems.entries.filter { !ofRecords.contains($0) }
+    guard let first = own.first else { return [] }
+    let more = verdict.problems.count > verdict.problems.entries.count ? ["..."] : []
+    return [
       Case(
-        name: group.first.key.name.text, title: "\(holder) \(group.first.key)",
-        status: verdict.comparesCommonOnly ? .skipped : .error,
-        message: "\(holder) \(group) (\(group.first.explanation))")
-    }
+        name: "actual", title: "trace", status: .error, message: first.message,
+        detail: (own.map(\.message) + more).joined(separator: "\n"))
+    ]
   }
 
-  private static func value(_ found: GoldenCase) -> Case {
-    let records = TraceComparison.count(found.recordCount, "record")
-    guard let first = found.firstDivergence else {
-      let message =
-        found.worst.map { worst in
-          "\(records): \(found.differingRecords) differ, greatest error \(worst.errorText) at position "
-            + "\(worst.key.position)"
-        } ?? "\(records): identical"
-      let status: Status = found.recordCount > 0 ? .passed : .skipped
-      return Case(name: found.name.text, layer: found.layer, status: status, message: message, detail: message)
+  private static func value(_ found: GoldenCase, _ verdict: GoldenVerdict) -> Case {
+    let (status, message) = judge(found, verdict)
+    var lines = [counts(found)]
+    if let finding = found.firstDivergence {
+      lines += ["first beyond tolerance: \(finding.key)", "estimated error: \(finding.errorText)"]
     }
-    let message =
-      "\(found.divergentRecords) of \(records) beyond tolerance, first at position \(first.key.position)"
+    if let (side, record) = found.firstUnmatched, status == .error {
+      lines.append("only \(name(side)) has \(record.key) (\(record.explanation))")
+    }
     return Case(
-      name: found.name.text, layer: found.layer, status: .failed, message: message,
-      detail: "first beyond tolerance: \(first.key)\nestimated error: \(first.errorText)")
+      name: found.name.text, layer: found.layer, status: status, message: message,
+      detail: status == .skipped ? "" : lines.joined(separator: "\n"))
+  }
+
+  /// The status of a tensor at a layer, by the rules of a comparison, and why.
+  private static func judge(_ found: GoldenCase, _ verdict: GoldenVerdict) -> (Status, String) {
+    if let problem = found.firstProblem { return (.error, "the trace cannot be read: \(problem.message)") }
+    if let mismatch = found.firstShapeMismatch {
+      return (
+        .error,
+        "shapes differ in \(TraceComparison.count(found.shapeMismatches, "record")), first at position "
+          + "\(mismatch.key.position): expected \(mismatch.expected), actual \(mismatch.actual)"
+      )
+    }
+    if let (side, record) = found.firstUnmatched, !verdict.comparesCommonOnly {
+      return (
+        .error,
+        "\(name(side.other)) lacks \(TraceComparison.count(found.unmatchedRecords, "record")), first at position "
+          + "\(record.key.position): \(record.reason.rawValue)"
+      )
+    }
+    if let finding = found.firstDivergence {
+      return (
+        .failed,
+        "\(found.divergentRecords) of \(TraceComparison.count(found.recordCount, "record")) beyond tolerance, first "
+          + "at position \(finding.key.position)"
+      )
+    }
+    if found.recordCount > 0 { return (.passed, counts(found)) }
+    if let (side, _) = found.firstUnmatched { return (.skipped, "only \(name(side)) has it, left out by --common") }
+    if let parting = verdict.tokensPart, verdict.filter.isEverything {
+      return (.skipped, "it lies behind position \(parting.position), where the tokens part")
+    }
+    return (.skipped, "not asked for")
+  }
+
+  private static func name(_ side: Side) -> String { side == .expected ? "the golden" : "the trace" }
+
+  private static func counts(_ found: GoldenCase) -> String {
+    guard found.recordCount > 0 else { return "nothing was compared" }
+    let records = TraceComparison.count(found.recordCount, "record")
+    guard let worst = found.worst else { return "\(records): identical" }
+    return "\(records): \(found.differingRecords) differ, greatest error \(worst.errorText) at position "
+      + "\(worst.key.position)"
   }
 }
 

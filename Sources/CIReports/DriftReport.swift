@@ -44,10 +44,21 @@ package struct DriftReport {
       "\(visibleText(path.utf8)): \(TraceComparison.count(entries.count, "commit")), \(Self.short(first.commit)) to "
         + "\(Self.short(last.commit)); the last: \(visibleText(last.verdict.utf8))"
     ]
+    lines += Self.partings(entries)
     lines += ["", "Largest error per tensor, the oldest commit first"]
     lines += drawing(entries)
     lines += moves(entries)
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// In how many commits the tokens part, and in which of them last.
+  private static func partings(_ entries: [DriftEntry]) -> [String] {
+    let parted = entries.filter { $0.tokensPartAt != nil }
+    guard let last = parted.last, let position = last.tokensPartAt else { return [] }
+    return [
+      "the tokens part in \(parted.count) of \(TraceComparison.count(entries.count, "commit")), last in "
+        + "\(short(last.commit)) at position \(position); from there on nothing was compared"
+    ]
   }
 
   private func drawing(_ entries: [DriftEntry]) -> [String] {
@@ -83,44 +94,50 @@ package struct DriftReport {
   /// What an entry moved, a line each; empty where it stands at the beginning.
   package static func changes(of entry: DriftEntry, in history: DriftHistory) -> String {
     guard let place = history.entries.firstIndex(where: { $0.commit == entry.commit }), place > 0 else { return "" }
-    let moves = DriftMove.all(Array(history.entries[(place - 1)...place])) { _ in true }
-    guard !moves.isEmpty else { return "nothing moved since \(short(history.entries[place - 1].commit))\n" }
-    var lines = ["moved since \(short(history.entries[place - 1].commit)):"]
+    let pair = Array(history.entries[(place - 1)...place])
+    let moves = DriftMove.all(pair) { _ in true }
+    let scope = DriftScopeChange.all(pair).flatMap(\.lines)
+    let previous = short(history.entries[place - 1].commit)
+    guard !moves.isEmpty || !scope.isEmpty else { return "nothing moved since \(previous)\n" }
+    var lines = ["moved since \(previous):"]
+    lines += scope.map { "  " + $0 }
     lines += moves.prefix(listingLimit).map { "  " + line($0) }
     if moves.count > listingLimit { lines.append("  ... \(moves.count - listingLimit) more") }
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// Every commit that moved something: of the latest all moves, of the others the first ones.
+  /// Every commit that moved something or compared other records: of the latest all moves, of others the first ones.
   private func moves(_ entries: [DriftEntry]) -> [String] {
     let moves = DriftMove.all(entries) { filter.wants(name: $0) }
-    guard let latest = moves.first?.commit else { return ["", "Nothing moved."] }
+    let scopes = Dictionary(DriftScopeChange.all(entries).map { ($0.commit, $0) }) { first, _ in first }
+    guard !moves.isEmpty || !scopes.isEmpty else { return ["", "Nothing moved."] }
     var lines = ["", "What moved, the latest commit first: \(TraceComparison.count(moves.count, "change"))"]
-    var commits: [String] = []
-    var byCommit: [String: [DriftMove]] = [:]
-    for move in moves {
-      if byCommit[move.commit] == nil { commits.append(move.commit) }
-      byCommit[move.commit, default: []].append(move)
-    }
-    for commit in commits.prefix(Self.listingLimit) {
-      lines += Self.lines(byCommit[commit] ?? [], limit: commit == latest ? Self.listingLimit : Self.earlierLimit)
+    let byCommit = Dictionary(grouping: moves, by: \.commit)
+    let places = entries.indices.dropFirst().reversed()
+    let commits = places.filter { byCommit[entries[$0].commit] != nil || scopes[entries[$0].commit] != nil }
+    for place in commits.prefix(Self.listingLimit) {
+      let (commit, previous) = (entries[place].commit, entries[place - 1].commit)
+      let moves = byCommit[commit] ?? []
+      lines.append(Self.heading(moves, commit, after: previous))
+      lines += (scopes[commit]?.lines ?? []).map { "    " + $0 }
+      let limit = place == commits.first ? Self.listingLimit : Self.earlierLimit
+      lines += moves.prefix(limit).map { "    " + Self.line($0) }
+      if moves.count > limit { lines.append("    ... \(moves.count - limit) more") }
     }
     let rest = commits.count - Self.listingLimit
     if rest > 0 { lines.append("  ... \(TraceComparison.count(rest, "commit")) more; --json lists 100 changes") }
     return lines
   }
 
-  /// The moves of one commit under its name, with the one that changed by the greatest factor.
-  private static func lines(_ moves: [DriftMove], limit: Int) -> [String] {
-    guard let first = moves.first else { return [] }
-    var heading = "  \(short(first.commit)), after \(short(first.previous)): "
-    heading += TraceComparison.count(moves.count, "tensor")
+  /// How many tensors a commit moved, and the one that changed by the greatest factor.
+  private static func heading(_ moves: [DriftMove], _ commit: String, after previous: String) -> String {
+    var heading = "  \(short(commit)), after \(short(previous)): "
+    heading += moves.isEmpty ? "no tensor" : TraceComparison.count(moves.count, "tensor")
     let farthest = moves.max { abs(log($0.factor ?? 1)) < abs(log($1.factor ?? 1)) }
     if moves.count > 1, let farthest, let factor = farthest.factor {
       heading += ", most \(visibleText(farthest.name.utf8)), \(NumberText.rounded(factor, digits: 3)) times"
     }
-    let rest = moves.count - limit
-    return [heading] + moves.prefix(limit).map { "    " + line($0) } + (rest > 0 ? ["    ... \(rest) more"] : [])
+    return heading
   }
 
   private static func line(_ move: DriftMove) -> String {

@@ -88,7 +88,7 @@ struct JSONReader {
       }
     }
     guard let result = String(validating: text, as: UTF8.self) else {
-      throw JSONError(column: place, expected: "UTF-8 in a string", found: visibleText(text))
+      throw JSONError(column: place, expected: "UTF-8 in a string", found: "'\(visibleText(text))'")
     }
     return result
   }

@@ -33,7 +33,9 @@ extension GoldenRun {
     let isDamaged = !actual.problems.isEmpty || !actual.isComplete
     for key in lacking {
       let reason = UnmatchedRecord.Reason(lacking: key, header: ranges.actual, isDamaged: isDamaged)
-      verdict.unmatched.expected.append(UnmatchedRecord(key: key, reason: reason))
+      let record = UnmatchedRecord(key: key, reason: reason)
+      verdict.unmatched.expected.append(record)
+      change(key) { $0.takeUnmatched(record, of: .expected) }
     }
   }
 

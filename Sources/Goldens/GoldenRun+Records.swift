@@ -9,8 +9,9 @@ extension GoldenRun {
     let key = actual.key
     let record = expected.record
     guard record.shape == actual.shape else {
-      verdict.shapeMismatches.append(
-        Verdict.ShapeMismatch(key: key, expected: record.shape, actual: actual.shape))
+      let mismatch = Verdict.ShapeMismatch(key: key, expected: record.shape, actual: actual.shape)
+      verdict.shapeMismatches.append(mismatch)
+      change(key) { $0.take(mismatch) }
       return
     }
     let limits = check.tolerance.limits(for: key.name)
@@ -18,15 +19,20 @@ extension GoldenRun {
     verdict.comparedRecords += 1
     verdict.comparedElements += actual.elementCount
     lastPosition = max(lastPosition, key.position)
-    let id = CaseID(name: key.name, layer: key.layer)
-    cases[id, default: GoldenCase(name: key.name, layer: key.layer)].count(actual)
+    change(key) { $0.count(actual) }
     guard !comparison.isIdentical else { return }
     let finding = GoldenFinding(
       key: key, shape: actual.shape, expectedType: record.type, actualType: actual.type, comparison: comparison,
       fingerprints: (record.sketch.fingerprint, actual.fingerprint),
       token: golden.tokens[key.position] ?? source.tokens[key.position])
-    cases[id]?.take(finding)
+    change(key) { $0.take(finding) }
     take(finding)
+  }
+
+  /// Changes the case of a record, a new one where it is the first of its tensor and layer.
+  mutating func change(_ key: RecordKey, _ body: (inout GoldenCase) -> Void) {
+    let id = CaseID(name: key.name, layer: key.layer)
+    body(&cases[id, default: GoldenCase(name: key.name, layer: key.layer)])
   }
 
   /// Takes a record that differs.
@@ -63,12 +69,21 @@ extension GoldenRun {
     case .expected: lacking.append(key)
     case .actual:
       let reason = UnmatchedRecord.Reason(lacking: key, header: ranges.expected, isDamaged: false)
-      verdict.unmatched.actual.append(UnmatchedRecord(key: key, reason: reason))
+      let record = UnmatchedRecord(key: key, reason: reason)
+      verdict.unmatched.actual.append(record)
+      change(key) { $0.takeUnmatched(record, of: .actual) }
     }
   }
 
+  /// Takes a record that was not asked for, or that lies behind the place where the tokens part.
+  mutating func leaveOut(_ key: RecordKey) { change(key) { $0.leftOutRecords += 1 } }
+
   /// Takes something that is wrong with the trace.
-  mutating func takeProblem(_ message: String) {
-    verdict.problems.append(Verdict.Problem(side: .actual, message: message))
+  ///
+  /// - Parameter key: the record that cannot be read for it; nil where it is about the trace as a whole.
+  mutating func takeProblem(_ message: String, at key: RecordKey? = nil) {
+    let problem = Verdict.Problem(side: .actual, message: message)
+    verdict.problems.append(problem)
+    if let key { change(key) { $0.firstProblem = $0.firstProblem ?? problem } }
   }
 }

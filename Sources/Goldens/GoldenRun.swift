@@ -54,6 +54,8 @@ struct GoldenRun {
     var second = next(&actual)
     while first != nil || second != nil {
       if let entry = first, entry.key.position >= end {
+        leaveOut(entry.key)
+        while let entry = stored.next() { leaveOut(entry.key) }
         first = nil
       } else if let entry = first, let record = second, entry.key == record.key {
         if let measured = record.measurement { compare(entry, measured, actual) }
@@ -74,6 +76,7 @@ struct GoldenRun {
     while let entry = stored.next() {
       verdict.held.expected.add(entry.key)
       if check.filter.wants(entry.key) { return entry }
+      leaveOut(entry.key)
     }
     return nil
   }
@@ -92,6 +95,7 @@ struct GoldenRun {
           search.advance(to: key.position, actual.tokens)
         }
         let isCompared = key.position < end && check.filter.wants(key)
+        if !isCompared { leaveOut(key) }
         guard isCompared || recorder != nil else { continue }
         let measurement = measure(key, actual)
         if isCompared { return (key, measurement) }
@@ -110,7 +114,7 @@ struct GoldenRun {
       do throws(GoldenError) { try recorder?.add(measurement) } catch { recordingFailure = recordingFailure ?? error }
       return measurement
     } catch {
-      takeProblem("\(key): \(error)")
+      takeProblem("\(key): \(error)", at: key)
       return nil
     }
   }

@@ -122,7 +122,7 @@ import TraceFormat
     let place = try #require(bytes.firstIndex(of: UInt8(ascii: "t")))
     bytes.replaceSubrange((place - 1)..<place, with: [])
     #expect(throws: DriftError.self) { try DriftHistory(bytes) }
-    #expect(throws: DriftError.notJSON(line: 1, column: 4, expected: "UTF-8 in a string", found: "\\xff")) {
+    #expect(throws: DriftError.notJSON(line: 1, column: 4, expected: "UTF-8 in a string", found: "'\\xff'")) {
       try DriftHistory([0x7B, 0x22, 0xFF, 0x22, 0x3A, 0x31, 0x7D])
     }
     let deep = [UInt8](repeating: UInt8(ascii: "["), count: 100_000)

@@ -72,6 +72,60 @@ import TraceFormat
         """)
   }
 
+  @Test func tokensThatPart() throws {
+    let first = try entry("a1", [drift("q.rope", 1)], records: 30)
+    let second = try entry("b2", [drift("q.rope", 2)], verdict: "diverged", records: 20, tokensPartAt: 5)
+    let third = try entry("c3", [drift("q.rope", 2)], verdict: "diverged", records: 21, tokensPartAt: 6)
+    let fourth = try entry("d4", [drift("q.rope", 2)], records: 30)
+    let history = try Self.history(first, second, third, fourth)
+    let lines = DriftReport(history, path: "h").text.split(separator: "\n").map(String.init)
+    #expect(
+      lines[1]
+        == "the tokens part in 2 of 4 commits, last in c3 at position 6; from there on nothing was compared")
+    let heading = try #require(lines.firstIndex(of: "What moved, the latest commit first: 1 change"))
+    #expect(
+      lines[(heading + 1)...].joined(separator: "\n") == """
+          d4, after c3: no tensor
+            the tokens no longer part, at position 6 before
+            note: 30 records compared, 21 before: the errors are not of the same records
+          c3, after b2: no tensor
+            the tokens part at position 6, at position 5 before
+            note: 21 records compared, 20 before: the errors are not of the same records
+          b2, after a1: 1 tensor
+            the tokens part at position 5, nowhere before
+            note: 20 records compared, 30 before: the errors are not of the same records
+            q.rope            1 -> 2, 2 times, layer 0, position 1
+        """)
+    #expect(
+      DriftReport.changes(of: fourth, in: history) == """
+        moved since c3:
+          the tokens no longer part, at position 6 before
+          note: 30 records compared, 21 before: the errors are not of the same records
+
+        """)
+    let document = DriftDocument(history, path: "h").text
+    #expect(document.contains(#""tokens_part_at":null,"commits":[{"#) && document.contains(#""scope_change_count":3}"#))
+    #expect(
+      document.contains(
+        #""scope_changes":[{"commit":"d4","previous":"c3","tokens_part_at":{"from":6,"to":null},"#
+          + #""records":{"from":21,"to":30}},"#))
+    let parted = DriftDocument(try Self.history(first, second), path: "h").text
+    #expect(parted.contains(#""file":"h","tokens_part_at":5,"commits":[{"#))
+  }
+
+  @Test func anotherNumberOfRecords() throws {
+    let history = try Self.history(
+      entry("a1", [drift("q.rope", 1)]), entry("b2", [drift("q.rope", 1)], records: 1),
+      entry("c3", [drift("q.rope", 1)], records: 1))
+    let text = DriftReport(history, path: "h").text
+    #expect(!text.contains("the tokens") && !text.contains("c3, after b2"))
+    #expect(
+      text.hasSuffix(
+        "b2, after a1: no tensor\n    note: 1 record compared, 3 before: the errors are not of the same records\n"))
+    let same = try Self.history(entry("a1", [drift("q.rope", 1)]), entry("b2", [drift("q.rope", 1)]))
+    #expect(DriftReport(same, path: "h").text.hasSuffix("\nNothing moved.\n"))
+  }
+
   @Test func listsAreCut() throws {
     var history = DriftHistory()
     for number in 0..<150 {

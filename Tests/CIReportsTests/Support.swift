@@ -42,10 +42,12 @@ extension CheckSummary {
 
 /// A line of a history.
 func entry(
-  _ commit: String, _ sites: [DriftEntry.SiteDrift], verdict: String = "within_tolerance"
+  _ commit: String, _ sites: [DriftEntry.SiteDrift], verdict: String = "within_tolerance", records: Int = 3,
+  tokensPartAt: Int? = nil
 ) throws -> DriftEntry {
   try DriftEntry(
-    commit: commit, verdict: verdict, tolerance: "rtol 0.0002, atol 1e-30", records: 3, elements: 24, sites: sites)
+    commit: commit, verdict: verdict, tolerance: "rtol 0.0002, atol 1e-30", records: records, elements: 24,
+    tokensPartAt: tokensPartAt, sites: sites)
 }
 
 /// A tensor's drift.

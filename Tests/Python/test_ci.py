@@ -329,14 +329,27 @@ class JUnitTests(CITestCase):
         failure = cases[("q.rope", "layer 1")].find("failure")
         self.assertEqual(failure.get("message"), "1 of 8 records beyond tolerance, first at position 4")
         self.assertIn("first beyond tolerance: q.rope, layer 1, position 4", failure.text)
-        for arguments, holder in ((["expected.golden", "part.trace"], "golden"), (["part.golden", "expected.trace"], "trace")):
+        for arguments, side in ((["expected.golden", "part.trace"], "trace"), (["part.golden", "expected.trace"], "golden")):
             _, cases = self.check(["golden", "check"] + arguments, 2)
-            title = "only the %s has q.rope, layer 1, position 4" % holder
-            self.assertIn("missing", cases[("q.rope", title)].find("error").get("message"))
+            self.assertEqual(
+                cases[("q.rope", "layer 1")].find("error").get("message"),
+                "the %s lacks 1 record, first at position 4: missing" % side)
         _, cases = self.check(["golden", "check", "missing.golden", "expected.trace"], 2)
         self.assertIn("missing.golden: ", cases[("expected", "trace")].find("error").get("message"))
         _, cases = self.check(["golden", "check", "damaged.golden", "expected.trace"], 2)
         self.assertRegex(cases[("expected", "trace")].find("error").get("message"), r"damaged.golden: line \d+")
+
+    def test_goldens_have_the_cases_of_comparisons(self):
+        def statuses(arguments):
+            _, cases = self.check(arguments, self.tracediff(*arguments).returncode)
+            return [(name, [tag for tag in ("failure", "error", "skipped") if case.find(tag) is not None])
+                    for name, case in cases.items()]
+        for trace in ("same", "far", "tokens", "part", "shapes", "foreign", "model", "damaged"):
+            for options in ([], ["--only", "k"], ["--only", "q.rope,k", "--layers", "1"], ["--common"]):
+                with self.subTest((trace, options)):
+                    compared = statuses(["expected.trace", trace + ".trace"] + options)
+                    checked = statuses(["golden", "check", "expected.golden", trace + ".trace"] + options)
+                    self.assertEqual(checked, compared)
 
     def test_places(self):
         _, cases = self.check(["expected.trace", "far.trace"], 1)
@@ -693,7 +706,12 @@ class SchemaTests(CITestCase):
         self.assertValid(validator, document)
         self.assertEveryKeyCounts(validator, document)
         self.assertEqual(document["commit_count"], 5)
-        for altered in ({"commit_count": 0}, {"moves": [{"commit": "a1"}]}, {"commits": document["moves"]}):
+        self.assertEqual(document["tokens_part_at"], 5)
+        scope, = document["scope_changes"]
+        self.assertEqual((scope["commit"], scope["tokens_part_at"]), ("e5", {"from": None, "to": 5}))
+        self.assertGreater(scope["records"]["from"], scope["records"]["to"])
+        for altered in ({"tokens_part_at": -1}, {"scope_changes": [{}]}, {"scope_changes": [{**scope, "records": None}]},
+                        {"commit_count": 0}, {"moves": [{"commit": "a1"}]}, {"commits": document["moves"]}):
             self.assertFalse(validator.is_valid({**document, **altered}), altered)
 
 
@@ -794,21 +812,28 @@ class WorkflowStepTests(CITestCase):
             "another buffer is added", outcomes["Judge every operation by its rounding bound"].stdout)
 
     def test_the_history_branch(self):
+        """A job that runs once more replaces its commit's line where it stands: the first, the last or one between."""
         artifact = self.work / "numerics-artifact"
-        shas = ["%040x" % number for number in (1, 2, 1)]
-        for sha in shas:
+        numbers = (1, 2, 3, 1, 2, 3)
+        shas = ["%040x" % number for number in numbers]
+        for run_number, sha in enumerate(shas):
             self.environment["GITHUB_SHA"] = sha
-            self.job("numerics", skipping=("Install make",))
+            if run_number == 0:
+                self.job("numerics", skipping=("Install make",))
+                line = (self.work / "commit.jsonl").read_text(encoding="utf-8")
+                # Each job begins in a checkout of its own.
+                (self.work / "history.jsonl").unlink()
+                (self.work / "commit.jsonl").unlink()
             artifact.mkdir(exist_ok=True)
-            shutil.move(self.work / "commit.jsonl", artifact / "commit.jsonl")
-            # Each job begins in a checkout of its own.
-            (self.work / "history.jsonl").unlink()
+            entry = {**json.loads(line), "commit": sha, "tolerance": "run %d \\1 &" % run_number}
+            (artifact / "commit.jsonl").write_text(json.dumps(entry, separators=(",", ":")) + "\n", encoding="utf-8")
             for step, outcome in self.job("history").items():
                 self.assertEqual(outcome.returncode, 0, (step, outcome.stdout, outcome.stderr))
             self.shell("git switch --quiet main && git branch --quiet -D numerics-history", self.work)
         shown = self.shell("git --git-dir=%s show numerics-history:history.jsonl" % self.remote, self.top).stdout
-        commits = [json.loads(line)["commit"] for line in shown.splitlines()]
-        self.assertEqual(commits, [shas[1], shas[0]])
+        entries = [json.loads(line) for line in shown.splitlines()]
+        self.assertEqual([entry["commit"] for entry in entries], shas[:3])
+        self.assertEqual([entry["tolerance"] for entry in entries], ["run %d \\1 &" % number for number in (3, 4, 5)])
 
 
 if __name__ == "__main__":

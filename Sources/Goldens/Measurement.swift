@@ -18,4 +18,7 @@ package struct Measurement: Sendable {
   let projections: Projections
   /// NaN and infinities; nil where there are none.
   let nonFinite: NonFinitePlaces?
+
+  /// Number of finite elements.
+  var finiteCount: Int { elementCount - (nonFinite?.count ?? 0) }
 }

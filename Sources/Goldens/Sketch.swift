@@ -60,9 +60,12 @@ package struct Sketch: Equatable, Sendable {
     return NonFinitePlaces(count: Int(Self.unsigned(values[5])), hash: high << 24 | low)
   }
 
+  /// How many elements of a record of so many are finite.
+  func finiteCount(of elementCount: Int) -> Int { max(0, elementCount - (nonFinite?.count ?? 0)) }
+
   /// The projections in steps, rounded to the nearest.
   private static func steps(_ record: Measurement, _ scale: SketchScale, isCoarse: Bool) -> SIMD8<Double> {
-    guard let step = scale.stepExponent(elementCount: record.elementCount, isCoarse: isCoarse) else {
+    guard let step = scale.stepExponent(finiteCount: record.finiteCount, isCoarse: isCoarse) else {
       return SIMD8(repeating: 0)
     }
     var steps = SIMD8<Double>(repeating: 0)

@@ -4,7 +4,7 @@ import TraceFormat
 /// How far a record lies from one of which only the sketch is known.
 ///
 /// Each projection of the difference of the two records is the difference of their projections, and the mean square of
-/// these, over the mean square of a weight, estimates the sum of squares of the difference. So
+/// these, over the mean square of a weight, estimates the sum of squares of the difference. So, of n finite elements,
 ///
 ///     error = sqrt(mean of (p_i - q_i)^2 / (n * mean square of a weight))
 ///
@@ -77,9 +77,11 @@ package struct SketchComparison: Sendable {
 
   /// The estimate. With NaN or infinities in one record alone, of the projections that both have.
   private static func error(_ expected: Sketch, _ actual: Measurement) -> Double {
-    let count = actual.elementCount
+    let finiteCount = expected.finiteCount(of: actual.elementCount)
+    // They differ only where NaN or an infinity stands against something else.
+    let count = max(finiteCount, actual.finiteCount)
     guard count > 0 else { return 0 }
-    let step = expected.scale.stepExponent(elementCount: count, isCoarse: expected.isCoarse)
+    let step = expected.scale.stepExponent(finiteCount: finiteCount, isCoarse: expected.isCoarse)
     // In units of the greater of both scales, so that nothing overflows on the way.
     let unit = max(step ?? Int.min, actual.projections.exponent)
     let projectionCount = min(expected.projectionCount, actual.nonFinite == nil ? SketchWeights.projectionCount : 3)
@@ -95,7 +97,8 @@ package struct SketchComparison: Sendable {
 
   /// Half a step in every projection.
   private static func resolution(_ sketch: Sketch, elementCount: Int) -> Double {
-    guard let step = sketch.scale.stepExponent(elementCount: elementCount, isCoarse: sketch.isCoarse) else { return 0 }
-    return scaled(1 / (SketchWeights.meanSquare * Double(elementCount)).squareRoot(), by: step - 1)
+    let count = sketch.finiteCount(of: elementCount)
+    guard let step = sketch.scale.stepExponent(finiteCount: count, isCoarse: sketch.isCoarse) else { return 0 }
+    return scaled(1 / (SketchWeights.meanSquare * Double(count)).squareRoot(), by: step - 1)
   }
 }

@@ -27,14 +27,15 @@ struct SketchScale: Equatable, Sendable {
   /// The root mean square.
   var rms: Double { Double(bitPattern: UInt64(bits) << 45) }
 
-  /// The exponent of the step in which projections are stored; nil where all of them are zero.
+  /// The exponent of the step in which projections of so many finite elements are stored; nil where all of them are
+  /// zero.
   ///
-  /// Let 2^s be the smallest power of two that is not below `rms * sqrt(elementCount)`. The step is 2^(s - 20), so that
+  /// Let 2^s be the smallest power of two that is not below `rms * sqrt(finiteCount)`. The step is 2^(s - 20), so that
   /// 24 bits hold projections of up to eight times 2^s. No ordinary record has greater ones; a record that is nearly
   /// parallel to the weights has, and is stored in coarse steps, which hold whatever projections can be.
-  func stepExponent(elementCount: Int, isCoarse: Bool) -> Int? {
-    guard bits > 0, elementCount > 0 else { return nil }
-    let (root, exponent) = (Double(elementCount).squareRoot(), rms.exponent)
+  func stepExponent(finiteCount: Int, isCoarse: Bool) -> Int? {
+    guard bits > 0, finiteCount > 0 else { return nil }
+    let (root, exponent) = (Double(finiteCount).squareRoot(), rms.exponent)
     let norm = rms.significand * root
     let normExponent = Int(exponent) + Int(norm.exponent) + (norm.significand > 1 ? 1 : 0)
     guard isCoarse else { return normExponent - 20 }

@@ -55,6 +55,36 @@ import TraceComparison
     #expect(!compare(expected, actual).passes)
   }
 
+  /// Masked scores: what is estimated is the error of the finite elements, not diluted by the others.
+  @Test(arguments: 1...8 as ClosedRange<UInt64>, [2, 16, 64])
+  func errorsBesideManyInfinities(seed: UInt64, share: Int) {
+    var generator = SplitMix(seed: seed)
+    let count = 4096
+    func masked(_ values: [Float]) -> [Float] {
+      values.indices.map { $0 % share == 0 ? values[$0] : -.infinity }
+    }
+    let values = normalNumbers(count, &generator)
+    let expected = masked(values)
+    let first = measure(expected)
+    #expect(first.finiteCount == count / share)
+    var (meanSquare, seen) = (0.0, 0)
+    let trials = 60
+    for _ in 0..<trials {
+      let noise = normalNumbers(count, &generator)
+      let result = compare(first, measure(masked(zip(values, noise).map { $0 + 4 * 2e-4 * $1 })))
+      #expect(!result.hasNonFiniteMismatch && result.resolution < 0.96e-6 * result.expectedRMS)
+      let finite = noise.indices.filter { $0 % share == 0 }
+      let rms = finite.reduce(0.0) { $0 + Double(noise[$1]) * Double(noise[$1]) / Double(finite.count) }.squareRoot()
+      let ratio = result.error / (4 * 2e-4 * rms)
+      meanSquare += ratio * ratio / Double(trials)
+      if !result.passes { seen += 1 }
+    }
+    // Of three projections: standard deviation sqrt(2 / 3 / trials), about 0.105.
+    #expect(abs(meanSquare - 1) < 0.45, "seed \(seed): \(meanSquare)")
+    // Four times the allowance is seen with a chance of 0.980.
+    #expect(seen >= trials - 6, "seed \(seed): \(seen)")
+  }
+
   @Test func recordsOfNothingElse() {
     let expected = [Float](repeating: .nan, count: 8)
     #expect(compare(expected, expected).passes)

@@ -50,16 +50,16 @@ import TraceFormat
   func steps(count: Int) throws {
     for rms in [1, 1.25, 0.7, 1e-300, 1e300] {
       let scale = SketchScale(roundingUp: rms)
-      let step = try #require(scale.stepExponent(elementCount: count, isCoarse: false))
+      let step = try #require(scale.stepExponent(finiteCount: count, isCoarse: false))
       let norm = scale.rms * Double(count).squareRoot()
       let ratio = Double(sign: .plus, exponent: step, significand: 1) / norm
       #expect(ratio >= 0x1p-20 && ratio < 0x1p-19)
-      let coarse = try #require(scale.stepExponent(elementCount: count, isCoarse: true))
+      let coarse = try #require(scale.stepExponent(finiteCount: count, isCoarse: true))
       // 2^23 steps are more than any projection of so many elements.
       let reach = Double(sign: .plus, exponent: coarse + 23, significand: 1)
       #expect(reach / norm > SketchWeights.limit * Double(count).squareRoot())
     }
-    #expect(SketchScale(bits: 0).stepExponent(elementCount: count, isCoarse: false) == nil)
+    #expect(SketchScale(bits: 0).stepExponent(finiteCount: count, isCoarse: false) == nil)
   }
 
   /// A record that is parallel to the weights has projections far beyond those of any other; it is stored in coarse

@@ -102,7 +102,8 @@ extension TraceError: CustomStringConvertible {
       "the record at offset \(offset) has no token for its position \(position) before it"
     case .cannotRecord(let reason): reason
     case .foreign(let text): text
-    case .inPart, .partsDisagree, .partsMissing, .partRepeated, .partCountInvalid, .partOutOfRange, .copiesDiffer, .tokensDiffer:
+    case .inPart, .partsDisagree, .partsMissing, .partRepeated, .partCountInvalid, .partOutOfRange, .copiesDiffer,
+      .tokensDiffer:
       partsDescription
     case .outOfOrder(let kind, let key, let offset, let other):
       "the \(kind == .token ? "token of position \(key.position)" : "\(key)") at offset \(offset) comes after \(other), "

@@ -53,9 +53,9 @@ extension TraceHeader {
   /// The names that were to be recorded: where the layers were restricted, none outside the layers.
   private var recordedNames: [TensorName] {
     let names = (self[text: .sites] ?? "").split(separator: ",").map { TensorName(String($0)) }
-    let isRestricted =
-      self[integer: .firstLayer] ?? 0 > 0
-      || self[integer: .lastLayer].flatMap { last in self[integer: .layerCount].map { $0 > 0 && last < $0 - 1 } } ?? false
+    let (last, count) = (self[integer: .lastLayer], self[integer: .layerCount])
+    let endsBefore = if let last, let count { count > 0 && last < count - 1 } else { false }
+    let isRestricted = self[integer: .firstLayer] ?? 0 > 0 || endsBefore
     return isRestricted ? names.filter { $0.site.map { $0.scope == .layer } ?? true } : names
   }
 

@@ -95,7 +95,7 @@ struct RecordPlanner {
       throw .invalid(
         "rope=halves", expected: "the size of a head: rope=halves:SIZE, or set dim and n_heads", found: "none")
     }
-    guard headSize > 0, headSize % 2 == 0, 
+    guard headSize > 0, headSize % 2 == 0,
       isSplit ? axis.count == headSize : axis.count % headSize == 0 && headSize <= axis.count
     else {
       throw .invalid(

@@ -106,6 +106,14 @@ import TraceFormat
       Samples.mappingError(
         zip(("q0", numbers(3), [1, 3])), "tensor q{layer} -> q.rope axes=position,element rope=halves")?
         .rule == .invalid("rope=halves", expected: "heads of 3 elements, an even number", found: "3 elements"))
+    // An empty axis divides into heads of any size; their strides must not overflow.
+    let huge = 1 << 62
+    #expect(
+      Samples.mappingError(
+        zip(("q0", [], [0, 4])),
+        "set dim = \(huge)\nset n_heads = 1\ntensor q{position} -> x.embed axes=feature,batch batch=1 rope=halves")?
+        .rule
+        == .invalid("rope=halves", expected: "whole heads of \(huge)", found: "0 elements"))
     let missing = ArchiveRule.invalid(
       "rope=halves", expected: "feature, or head and element, among the axes", found: "neither")
     #expect(

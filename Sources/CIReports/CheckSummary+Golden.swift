@@ -42,7 +42,14 @@ extension CheckSummary {
   }
 
   private static func value(_ found: GoldenCase, _ verdict: GoldenVerdict) -> Case {
-    let (status, message) = judge(found, verdict)
+    let (status, message) = CaseRules(
+      name: name, problem: found.firstProblem,
+      shapeMismatch: found.firstShapeMismatch.map { ($0, found.shapeMismatches) },
+      unmatched: found.firstUnmatched.map { ($0.side, $0.record, found.unmatchedRecords) },
+      divergence: found.firstDivergence.map { ($0.key, found.divergentRecords) }, recordCount: found.recordCount,
+      counts: counts(found), comparesCommonOnly: verdict.comparesCommonOnly,
+      tokensPart: verdict.filter.isEverything ? verdict.tokensPart : nil
+    ).judgement
     var lines = [counts(found)]
     if let finding = found.firstDivergence {
       lines += ["first beyond tolerance: \(finding.key)", "estimated error: \(finding.errorText)"]
@@ -53,38 +60,6 @@ extension CheckSummary {
     return Case(
       name: found.name.text, layer: found.layer, status: status, message: message,
       detail: status == .skipped ? "" : lines.joined(separator: "\n"))
-  }
-
-  /// The status of a tensor at a layer, by the rules of a comparison, and why.
-  private static func judge(_ found: GoldenCase, _ verdict: GoldenVerdict) -> (Status, String) {
-    if let problem = found.firstProblem { return (.error, "the trace cannot be read: \(problem.message)") }
-    if let mismatch = found.firstShapeMismatch {
-      return (
-        .error,
-        "shapes differ in \(TraceComparison.count(found.shapeMismatches, "record")), first at position "
-          + "\(mismatch.key.position): expected \(mismatch.expected), actual \(mismatch.actual)"
-      )
-    }
-    if let (side, record) = found.firstUnmatched, !verdict.comparesCommonOnly {
-      return (
-        .error,
-        "\(name(side.other)) lacks \(TraceComparison.count(found.unmatchedRecords, "record")), first at position "
-          + "\(record.key.position): \(record.reason.rawValue)"
-      )
-    }
-    if let finding = found.firstDivergence {
-      return (
-        .failed,
-        "\(found.divergentRecords) of \(TraceComparison.count(found.recordCount, "record")) beyond tolerance, first "
-          + "at position \(finding.key.position)"
-      )
-    }
-    if found.recordCount > 0 { return (.passed, counts(found)) }
-    if let (side, _) = found.firstUnmatched { return (.skipped, "only \(name(side)) has it, left out by --common") }
-    if let parting = verdict.tokensPart, verdict.filter.isEverything {
-      return (.skipped, "it lies behind position \(parting.position), where the tokens part")
-    }
-    return (.skipped, "not asked for")
   }
 
   private static func name(_ side: Side) -> String { side == .expected ? "the golden" : "the trace" }

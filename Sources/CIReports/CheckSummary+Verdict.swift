@@ -63,7 +63,15 @@ extension CheckSummary {
   }
 
   private static func value(_ site: SiteCase, _ verdict: Verdict, _ report: Report) -> Case {
-    let (status, message) = judge(site, verdict)
+    let numbers = site.numbers
+    let (status, message) = CaseRules(
+      name: \.rawValue, problem: site.firstProblem,
+      shapeMismatch: site.firstShapeMismatch.map { ($0, numbers.shapeMismatches) },
+      unmatched: site.firstUnmatched.map { ($0.side, $0.record, numbers.unmatched) },
+      divergence: site.firstDivergence.map { ($0.key, numbers.divergent) }, recordCount: numbers.records,
+      counts: counts(site), comparesCommonOnly: verdict.comparesCommonOnly,
+      tokensPart: verdict.filter.isEverything ? verdict.tokensPart : nil
+    ).judgement
     var lines = [Self.counts(site)]
     if let finding = site.firstDivergence {
       lines += ["first beyond tolerance: \(finding.key)"] + report.describe(finding)
@@ -74,41 +82,6 @@ extension CheckSummary {
     return Case(
       name: site.name.text, layer: site.layer, status: status, message: message,
       detail: status == .skipped ? "" : lines.joined(separator: "\n"))
-  }
-
-  /// The status of a tensor at a layer, and why.
-  private static func judge(_ site: SiteCase, _ verdict: Verdict) -> (Status, String) {
-    let numbers = site.numbers
-    if let problem = site.firstProblem {
-      return (.error, "\(problem.side.rawValue) cannot be read: \(problem.message)")
-    }
-    if let mismatch = site.firstShapeMismatch {
-      return (
-        .error,
-        "shapes differ in \(TraceComparison.count(numbers.shapeMismatches, "record")), first at position "
-          + "\(mismatch.key.position): expected \(mismatch.expected), actual \(mismatch.actual)"
-      )
-    }
-    if let (side, record) = site.firstUnmatched, !verdict.comparesCommonOnly {
-      return (
-        .error,
-        "\(side.other.rawValue) lacks \(TraceComparison.count(numbers.unmatched, "record")), first at position "
-          + "\(record.key.position): \(record.reason.rawValue)"
-      )
-    }
-    if let finding = site.firstDivergence {
-      return (
-        .failed,
-        "\(numbers.divergent) of \(TraceComparison.count(numbers.records, "record")) beyond tolerance, first at position "
-          + "\(finding.key.position)"
-      )
-    }
-    if numbers.records > 0 { return (.passed, counts(site)) }
-    if let (side, _) = site.firstUnmatched { return (.skipped, "only \(side.rawValue) has it, left out by --common") }
-    if let parting = verdict.tokensPart, verdict.filter.isEverything {
-      return (.skipped, "it lies behind position \(parting.position), where the tokens part")
-    }
-    return (.skipped, "not asked for")
   }
 
   private static func counts(_ site: SiteCase) -> String {

@@ -59,16 +59,9 @@ extension GoldenRun {
     if verdict.headers.fingerprintsDiffer, verdict.differingRecords > 0 {
       verdict.notes.append("different weights give different values")
     }
-    if let first = blind.first {
-      verdict.notes.append(
-        "warning: the tolerance is blind in \(count(blind.records, "record")) that differ: it would pass zeros in "
-          + "their place too; the first is \(first)")
-    }
-    let rotated = [TensorName.site(.queryRotation), .site(.keyRotation)]
-    if lastPosition == 0, verdict.comparedRecords > 0, rotated.contains(where: names.contains) {
-      verdict.notes.append(
-        "warning: only position 0 was compared, where RoPE turns by nothing and softmax has one entry: mistakes in "
-          + "RoPE, in the causal mask and in the cache cannot show")
+    if let first = blind.first { verdict.notes.append(BlindSpots.ofTolerance(blind.records, first: first)) }
+    if lastPosition == 0, verdict.comparedRecords > 0, let warning = BlindSpots.ofFirstPosition(names) {
+      verdict.notes.append(warning)
     }
     if let first = mixedTypes.first {
       let records = count(mixedTypes.records, "record")

@@ -49,22 +49,14 @@ package struct GoldenVerdict: Sendable {
 
   /// The answer, by the rules of `Verdict.outcome`.
   package var outcome: Verdict.Outcome {
-    if !headers.conflicts.isEmpty || comparedElements == 0 { return .incomparable }
-    let diverges = divergentRecords > 0 || tokensPart != nil
-    if !problems.isEmpty { return diverges ? .diverged : .incomparable }
-    if !shapeMismatches.isEmpty { return .incomparable }
-    let isMatched = unmatched.expected.list.isEmpty && unmatched.actual.list.isEmpty
-    if !comparesCommonOnly, !isMatched { return .incomparable }
-    if diverges { return .diverged }
-    return differingRecords > 0 || equalInOtherTypeRecords > 0 ? .withinTolerance : .identical
+    let lacksPartners = !unmatched.expected.list.isEmpty || !unmatched.actual.list.isEmpty
+    return Verdict.Outcome(
+      isComparable: headers.conflicts.isEmpty && comparedElements > 0, hasProblems: !problems.isEmpty,
+      isMatched: shapeMismatches.isEmpty && (comparesCommonOnly || !lacksPartners),
+      diverges: divergentRecords > 0 || tokensPart != nil,
+      differs: differingRecords > 0 || equalInOtherTypeRecords > 0)
   }
 
   /// As diff(1): 0 same, 1 different, 2 trouble.
-  package var exitStatus: Int32 {
-    switch outcome {
-    case .identical, .withinTolerance: 0
-    case .diverged: 1
-    case .incomparable: 2
-    }
-  }
+  package var exitStatus: Int32 { outcome.exitStatus }
 }

@@ -182,16 +182,11 @@ struct ComparisonRun {
 
   /// What the chosen tolerance and selection cannot see.
   private mutating func takeBlindness() {
-    if let first = blind.first {
-      verdict.notes.append(
-        "warning: the tolerance is blind in \(count(blind.records, "record")) that differ: it would pass zeros in their "
-          + "place too; the first is \(first)")
-    }
-    let rotated = [TensorName.site(.queryRotation), .site(.keyRotation)]
-    if lastPosition == 0, verdict.comparedRecords > 0, !verdict.isStopped, rotated.contains(where: names.contains) {
-      verdict.notes.append(
-        "warning: only position 0 was compared, where RoPE turns by nothing and softmax has one entry: mistakes in RoPE, "
-          + "in the causal mask and in the cache cannot show")
+    if let first = blind.first { verdict.notes.append(BlindSpots.ofTolerance(blind.records, first: first)) }
+    if lastPosition == 0, verdict.comparedRecords > 0, !verdict.isStopped,
+      let warning = BlindSpots.ofFirstPosition(names)
+    {
+      verdict.notes.append(warning)
     }
   }
 

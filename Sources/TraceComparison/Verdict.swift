@@ -121,21 +121,14 @@ public struct Verdict: Sendable {
   /// 4. a record is beyond tolerance or the tokens part: diverged;
   /// 5. within tolerance, or identical.
   public var outcome: Outcome {
-    if !headers.conflicts.isEmpty || comparedElements == 0 { return .incomparable }
-    let diverges = divergentRecords > 0 || tokensPart != nil
-    if !problems.isEmpty { return diverges ? .diverged : .incomparable }
-    if !shapeMismatches.isEmpty { return .incomparable }
-    if !comparesCommonOnly, !unmatchedExpected.isEmpty || !unmatchedActual.isEmpty { return .incomparable }
-    if diverges { return .diverged }
-    return differingRecords > 0 || equalInOtherTypeRecords > 0 ? .withinTolerance : .identical
+    let lacksPartners = !unmatchedExpected.isEmpty || !unmatchedActual.isEmpty
+    return Outcome(
+      isComparable: headers.conflicts.isEmpty && comparedElements > 0, hasProblems: !problems.isEmpty,
+      isMatched: shapeMismatches.isEmpty && (comparesCommonOnly || !lacksPartners),
+      diverges: divergentRecords > 0 || tokensPart != nil,
+      differs: differingRecords > 0 || equalInOtherTypeRecords > 0)
   }
 
   /// As diff(1): 0 same, 1 different, 2 trouble.
-  public var exitStatus: Int32 {
-    switch outcome {
-    case .identical, .withinTolerance: 0
-    case .diverged: 1
-    case .incomparable: 2
-    }
-  }
+  public var exitStatus: Int32 { outcome.exitStatus }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import TraceFormat
 
-/// Where the trace of a failed check is kept: beside the reference as `NAME.failed.trace`, or in the folder that the
+/// Where the trace of a failed check is kept: beside the reference NAME as `NAME.failed.trace`, or in the folder that the
 /// environment's `TRACE_FAILURES` names, as `MODULE.FILE.NAME.failed.trace`.
 struct KeptTrace {
   /// The environment's variable that names a folder.
@@ -15,16 +15,11 @@ struct KeptTrace {
   ///   - resolved: its whole path.
   init(reference: String, resolved: String, place: SourcePlace, environment: [String: String]) {
     if let folder = environment[Self.variable], !folder.isEmpty {
-      let name = Self.stem(reference).replacingOccurrences(of: "/", with: "-")
+      let name = reference.replacingOccurrences(of: "/", with: "-")
       path = URL(fileURLWithPath: folder).appendingPathComponent("\(place.name).\(name).failed.trace").path
     } else {
-      path = Self.stem(resolved) + ".failed.trace"
+      path = resolved + ".failed.trace"
     }
-  }
-
-  private static func stem(_ path: String) -> String {
-    for ending in [".golden", ".trace"] where path.hasSuffix(ending) { return String(path.dropLast(ending.count)) }
-    return path
   }
 
   /// Copies a trace there, unless it lies there already.

@@ -7,20 +7,22 @@ struct RecordChoice: Equatable {
   let mode: TraceRecordMode
   /// Who chose it, as in `TRACE_RECORD=never`.
   let origin: String
+  /// Whether nobody chose it.
+  let isDefault: Bool
 
   /// The argument counts before the environment, and the environment before the default.
   ///
   /// - Throws: `ExpectationError.unknownMode`.
   init(argument: TraceRecordMode?, environment: [String: String]) throws(ExpectationError) {
     if let argument {
-      (mode, origin) = (argument, "recording: .\(argument.rawValue)")
+      (mode, origin, isDefault) = (argument, "recording: .\(argument.rawValue)", false)
     } else if let word = environment[Self.variable] {
       guard let known = TraceRecordMode(rawValue: word) else { throw .unknownMode(word) }
-      (mode, origin) = (known, "\(Self.variable)=\(word)")
+      (mode, origin, isDefault) = (known, "\(Self.variable)=\(word)", false)
     } else if environment["CI"]?.isEmpty == false {
-      (mode, origin) = (.never, "the default where CI is set")
+      (mode, origin, isDefault) = (.never, "the default where CI is set", true)
     } else {
-      (mode, origin) = (.missing, "the default")
+      (mode, origin, isDefault) = (.missing, "the default", true)
     }
   }
 }

@@ -6,7 +6,9 @@ extension TraceExpectation {
   /// Records a reference.
   ///
   /// - Parameter reason: why, as the beginning of the message.
-  func record(_ trace: consuming TraceFile, _ reason: String) throws(ExpectationError) -> ExpectationOutcome {
+  func record(
+    _ trace: consuming TraceFile, _ choice: RecordChoice, _ reason: String
+  ) throws(ExpectationError) -> ExpectationOutcome {
     let kind = try ReferenceKind(named: reference)
     try requireFolder()
     let contents =
@@ -14,30 +16,33 @@ extension TraceExpectation {
       case .golden: try GoldenReference(path: reference).record(trace)
       case .trace: try TraceReference(path: reference).record(trace)
       }
-    return recorded("\(reason)recorded \(contents): \(reference)", [])
+    return recorded(choice, "\(reason)recorded \(contents): \(reference)", [])
   }
 
   /// Records a reference anew where it differs. Where it does not, it is compared: a check of nothing must not pass.
-  func update(_ trace: consuming TraceFile, _ actual: String) throws(ExpectationError) -> ExpectationOutcome {
+  func update(
+    _ trace: consuming TraceFile, _ choice: RecordChoice, _ actual: String, calledAs name: String
+  ) throws(ExpectationError) -> ExpectationOutcome {
     let movement = try move(trace, ReferenceKind(contentOf: reference))
     guard movement.isChanged else { return try compare(try open(actual), actual) }
-    return recorded("the reference differed and was recorded anew: \(reference)", [movement.report(actual)])
+    return recorded(
+      choice, "the reference differed and was recorded anew: \(reference)", [movement.report(name)])
   }
 
   /// Records whatever the reference is; where it can be read, what moved is said.
   func recordAnew(
-    _ trace: consuming TraceFile, _ actual: String
+    _ trace: consuming TraceFile, _ choice: RecordChoice, _ actual: String, calledAs name: String
   ) throws(ExpectationError) -> ExpectationOutcome {
     let kind = try ReferenceKind(named: reference)
     if kind == ReferenceKind(contentOf: reference) {
       do throws(ExpectationError) {
         let movement = try move(trace, kind)
-        return recorded("recorded anew: \(reference)", [movement.report(actual)])
+        return recorded(choice, "recorded anew: \(reference)", [movement.report(name)])
       } catch {
         guard case .unreadableReference = error else { throw error }
       }
     }
-    return try record(try open(actual), "")
+    return try record(try open(actual), choice, "")
   }
 
   private func move(_ trace: consuming TraceFile, _ kind: ReferenceKind) throws(ExpectationError) -> Movement {
@@ -55,10 +60,10 @@ extension TraceExpectation {
   }
 
   /// What is recorded fails its check.
-  private func recorded(_ headline: String, _ report: [String]) -> ExpectationOutcome {
+  private func recorded(_ choice: RecordChoice, _ headline: String, _ report: [String]) -> ExpectationOutcome {
     let advice =
-      "nothing was checked, so the test fails: look at the file, commit it, and run the test again without "
-      + RecordChoice.variable
+      "nothing was checked, so the test fails: look at the file, commit it, and run the test again"
+      + (choice.isDefault ? "" : " without \(choice.origin)")
     return ExpectationOutcome(failure: ([headline] + report + [advice]).joined(separator: "\n"))
   }
 }

@@ -40,32 +40,35 @@ struct TraceExpectation {
 
   /// Checks a recording.
   func check(_ recording: TraceRecording) -> ExpectationOutcome {
-    do throws(ExpectationError) { return check(try recording.finish()) } catch {
+    do throws(ExpectationError) { return check(try recording.finish(), calledAs: "the recording") } catch {
       return ExpectationOutcome(failure: "\(error)")
     }
   }
 
   /// Checks a trace.
-  func check(_ actual: String) -> ExpectationOutcome {
+  ///
+  /// - Parameter name: what reports call it where it is not kept; by default its path.
+  func check(_ actual: String, calledAs name: String? = nil) -> ExpectationOutcome {
     Self.turn.withLock { _ in
-      do throws(ExpectationError) { return try judge(actual) } catch {
+      do throws(ExpectationError) { return try judge(actual, calledAs: name ?? actual) } catch {
         guard case .unreadableReference = error else { return ExpectationOutcome(failure: "\(error)") }
         return failure(["\(error)"], keeping: actual)
       }
     }
   }
 
-  private func judge(_ actual: String) throws(ExpectationError) -> ExpectationOutcome {
+  private func judge(_ actual: String, calledAs name: String) throws(ExpectationError) -> ExpectationOutcome {
     let choice = try RecordChoice(argument: recording, environment: environment)
     if let identity = FileIdentity(actual), identity == FileIdentity(reference) { throw .sameFile(actual) }
     let trace = try open(actual)
     guard FileManager.default.fileExists(atPath: reference) else {
-      return choice.mode == .never ? missing(choice, actual) : try record(trace, "there was no reference; ")
+      return choice.mode == .never
+        ? missing(choice, actual) : try record(trace, choice, "there was no reference; ")
     }
     switch choice.mode {
     case .never, .missing: return try compare(trace, actual)
-    case .changed: return try update(trace, actual)
-    case .all: return try recordAnew(trace, actual)
+    case .changed: return try update(trace, choice, actual, calledAs: name)
+    case .all: return try recordAnew(trace, choice, actual, calledAs: name)
     }
   }
 

@@ -126,6 +126,7 @@ public final class TraceRecording: Sendable {
   func finish() throws(ExpectationError) -> String {
     try state.withLock { state throws(ExpectationError) in
       if let failure = state.failure { throw .invalidRecording(failure) }
+      guard !state.keys.isEmpty else { throw .invalidRecording("the recording holds none") }
       guard let writer = state.writer.take() else { return path }
       do throws(TraceError) { try writer.finish() } catch {
         state.failure = "\(error)"

@@ -88,8 +88,8 @@ class KernelRefactoringTests(unittest.TestCase):
         self.assertEqual(self.goldens(), committed)
 
         # What was kept is a trace, and the command in the message says the same of it.
-        kept = self.failures / "KernelsTests.FeedForwardTests.Goldens-feed-forward.failed.trace"
-        names = [kept.name, "KernelsTests.ProductXCTests.Goldens-product.failed.trace"]
+        kept = self.failures / "KernelsTests.FeedForwardTests.Goldens-feed-forward.golden.failed.trace"
+        names = [kept.name, "KernelsTests.ProductXCTests.Goldens-product.golden.failed.trace"]
         self.assertEqual(sorted(path.name for path in self.failures.iterdir()), names)
         self.assertIn("the trace is kept: %s" % kept, result.stdout)
         self.assertEqual([path.read_bytes() for path in self.attachments.iterdir()], [kept.read_bytes()])

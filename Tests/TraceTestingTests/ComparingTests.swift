@@ -14,7 +14,7 @@ import TraceFormat
     let before = try checks.folder.read(name)
     #expect(checks.check(try checks.write(), name, mode) == .passed)
     #expect(try checks.folder.read(name) == before)
-    #expect(!checks.exists("some.failed.trace"))
+    #expect(!checks.exists(name + ".failed.trace"))
   }
 
   @Test(arguments: names)
@@ -27,7 +27,7 @@ import TraceFormat
     let outcome = checks.check(actual, name, tolerance: .exact)
     #expect(
       outcome.lines.first == "diverged: q.rope, layer 1, position 1 is the first tensor beyond tolerance")
-    #expect(outcome.lines.suffix(2).first?.hasSuffix("some.failed.trace --exact") == true)
+    #expect(outcome.lines.suffix(2).first?.hasSuffix(name + ".failed.trace --exact") == true)
     #expect(outcome.lines.last == "if it is meant to differ: TRACE_RECORD=changed")
   }
 
@@ -38,7 +38,7 @@ import TraceFormat
     let before = try checks.folder.read(name)
     let actual = try checks.writeFaulty()
     let outcome = checks.check(actual, name, mode)
-    let kept = checks.folder.path("some.failed.trace")
+    let kept = checks.folder.path(name + ".failed.trace")
     #expect(outcome.lines.first == "diverged: q.rope, layer 1, position 1 is the first tensor beyond tolerance")
     #expect(outcome.says("First bitwise difference, and first beyond tolerance: q.rope, layer 1, position 1"))
     #expect(outcome.lines.contains { $0.hasPrefix("actual     \(kept): ") })
@@ -46,7 +46,7 @@ import TraceFormat
     #expect(outcome.says("the trace is kept: \(kept)") && outcome.keptTrace == kept)
     let command = name == "some.golden" ? "tracediff golden check" : "tracediff"
     #expect(outcome.says("go on with: \(command) \(checks.folder.path(name)) \(kept)"))
-    #expect(try checks.folder.read("some.failed.trace") == checks.folder.read("actual.trace"))
+    #expect(try checks.folder.read(name + ".failed.trace") == checks.folder.read("actual.trace"))
     #expect(try checks.folder.read(name) == before)
   }
 
@@ -96,7 +96,7 @@ import TraceFormat
     let cut = try synthetic.write(to: checks.folder.path("cut.trace"), isFinished: false)
     let outcome = checks.check(cut, name)
     #expect(outcome.lines.first?.contains("cut short") == true)
-    #expect(outcome.says("the trace is kept: \(checks.folder.path("some.failed.trace"))"))
+    #expect(outcome.says("the trace is kept: \(checks.folder.path(name + ".failed.trace"))"))
   }
 
   @Test func ulpNeedsATrace() throws {

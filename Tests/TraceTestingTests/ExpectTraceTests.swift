@@ -27,7 +27,7 @@ import TraceFormat
       let text = issue.comments.first?.rawValue ?? ""
       return issue.sourceLocation?.line == line && issue.sourceLocation?.fileID == #fileID
         && text.hasPrefix("diverged: q.rope, layer 1, position 1 is the first tensor beyond tolerance\n")
-        && text.contains("the trace is kept: \(checks.folder.path("some.failed.trace"))\n")
+        && text.contains("the trace is kept: \(checks.folder.path(name + ".failed.trace"))\n")
     }
   }
 

@@ -51,7 +51,7 @@ final class ExpectTraceXCTests: XCTestCase {
       collected.removeAll()
       XCTAssertTrue(
         failure.message.contains("diverged: q.rope, layer 1, position 1 is the first tensor beyond tolerance\n"))
-      XCTAssertTrue(failure.message.contains("the trace is kept: \(checks.folder.path("some.failed.trace"))\n"))
+      XCTAssertTrue(failure.message.contains("the trace is kept: \(checks.folder.path(name + ".failed.trace"))\n"))
       XCTAssertEqual(failure.file, #filePath)
       XCTAssertEqual(failure.line, line)
     }

@@ -11,12 +11,15 @@ import TraceFormat
     fileID: "KernelTests/NormTests.swift", filePath: "/tests/NormTests.swift", line: 1, column: 1)
 
   @Test(arguments: [
-    ("a.golden", "/tests/a.failed.trace", "/kept/KernelTests.NormTests.a.failed.trace"),
-    ("Goldens/a.trace", "/tests/Goldens/a.failed.trace", "/kept/KernelTests.NormTests.Goldens-a.failed.trace"),
+    ("a.golden", "/tests/a.golden.failed.trace", "/kept/KernelTests.NormTests.a.golden.failed.trace"),
+    (
+      "Goldens/a.trace", "/tests/Goldens/a.trace.failed.trace",
+      "/kept/KernelTests.NormTests.Goldens-a.trace.failed.trace"
+    ),
     ("../a.b", "/a.b.failed.trace", "/kept/KernelTests.NormTests...-a.b.failed.trace"),
-    ("/x/a.golden", "/x/a.failed.trace", "/kept/KernelTests.NormTests.-x-a.failed.trace"),
+    ("/x/a.golden", "/x/a.golden.failed.trace", "/kept/KernelTests.NormTests.-x-a.golden.failed.trace"),
   ])
-  func names(_ reference: String, _ beside: String, _ inFolder: String) {
+  func places(_ reference: String, _ beside: String, _ inFolder: String) {
     func path(_ environment: [String: String]) -> String {
       TraceExpectation(reference: reference, place: Self.place, recording: nil, .init(), environment: environment)
         .kept.path
@@ -35,7 +38,18 @@ import TraceFormat
     let kept = try #require(outcome.keptTrace)
     #expect(kept.hasPrefix(folder + "/Module.Some.") && outcome.says("the trace is kept: \(kept)"))
     #expect(try TraceFile(path: kept).recordCount == 111)
-    #expect(!checks.exists("some.failed.trace"))
+    #expect(!checks.exists("some.golden.failed.trace"))
+  }
+
+  /// A golden and a trace of one name: each failure has its own.
+  @Test(arguments: [true, false])
+  func twoReferencesOfOneName(_ isFolderGiven: Bool) throws {
+    let checks = try Checks()
+    for name in names { try checks.makeReference(name) }
+    let actual = try checks.writeFaulty()
+    let environment = isFolderGiven ? ["TRACE_FAILURES": checks.folder.path("kept")] : [:]
+    let kept = names.compactMap { checks.check(actual, $0, environment: environment).keptTrace }
+    #expect(kept.count == 2 && kept[0] != kept[1])
   }
 
   /// The failure is told all the same.
@@ -54,9 +68,9 @@ import TraceFormat
     let checks = try Checks()
     try checks.makeReference("some.golden")
     let kept = checks.check(try checks.writeFaulty(), "some.golden").keptTrace
-    let before = try checks.folder.read("some.failed.trace")
+    let before = try checks.folder.read("some.golden.failed.trace")
     #expect(checks.check(try #require(kept), "some.golden").keptTrace == kept)
-    #expect(try checks.folder.read("some.failed.trace") == before)
+    #expect(try checks.folder.read("some.golden.failed.trace") == before)
   }
 
   @Test(arguments: [

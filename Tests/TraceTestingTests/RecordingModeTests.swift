@@ -16,8 +16,8 @@ import TraceFormat
       outcome.lines.first
         == "there is no reference: \(path) does not exist, and nothing is recorded (the default where CI is set)")
     #expect(outcome.says("to record it, run the test with TRACE_RECORD=missing, and commit the file"))
-    #expect(outcome.keptTrace == checks.folder.path("some.failed.trace") && !checks.exists(name))
-    #expect(checks.exists("some.failed.trace"))
+    #expect(outcome.keptTrace == checks.folder.path(name + ".failed.trace") && !checks.exists(name))
+    #expect(checks.exists(name + ".failed.trace"))
   }
 
   /// The first time fails, the second passes.
@@ -37,8 +37,38 @@ import TraceFormat
 
   @Test func theDefaultRecordsWhatIsMissing() throws {
     let checks = try Checks()
-    #expect(checks.check(try checks.write(), "some.golden").lines.first?.hasPrefix("there was no reference; ") == true)
+    let outcome = checks.check(try checks.write(), "some.golden")
+    #expect(outcome.lines.first?.hasPrefix("there was no reference; ") == true)
+    #expect(outcome.lines.last?.hasSuffix("look at the file, commit it, and run the test again") == true)
     #expect(checks.exists("some.golden"))
+  }
+
+  /// Whoever chose the mode has to take it back.
+  @Test func theNextRun() throws {
+    let checks = try Checks()
+    let actual = try checks.write()
+    let chosen = checks.check(actual, "some.golden", environment: ["TRACE_RECORD": "all"])
+    #expect(chosen.lines.last?.hasSuffix("and run the test again without TRACE_RECORD=all") == true)
+    let argument = checks.check(actual, "some.golden", .all)
+    #expect(argument.lines.last?.hasSuffix("and run the test again without recording: .all") == true)
+  }
+
+  /// A recording is called that, since its temporary file is gone when the message is read.
+  @Test(arguments: names)
+  func recordingsHaveNoPath(_ name: String) throws {
+    let checks = try Checks()
+    func check(_ value: Float) -> ExpectationOutcome {
+      let recording = TraceRecording()
+      recording.record("q", [value])
+      let place = SourcePlace(fileID: "Module/Some.swift", filePath: "/nowhere/Some.swift", line: 1, column: 1)
+      let expectation = TraceExpectation(
+        reference: checks.folder.path(name), place: place, recording: .changed, .init(), environment: [:])
+      let outcome = expectation.check(recording)
+      #expect(outcome.failure?.contains(recording.path) == false)
+      return outcome
+    }
+    #expect(check(1).lines.first?.hasPrefix("there was no reference; recorded 1 record ") == true)
+    #expect(check(2).says("actual     the recording: TraceTesting"))
   }
 
   /// What differs, even within tolerance, is recorded anew, fails once, and is said.

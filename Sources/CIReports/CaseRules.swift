@@ -19,7 +19,7 @@ struct CaseRules {
 
   /// The status, and why.
   var judgement: (CheckSummary.Status, String) {
-    if let problem { return (.error, "\(name(problem.side)) cannot be read: \(problem.message)") }
+    if let problem { return (.error, "\(problem.side.map(name) ?? "a trace") cannot be read: \(problem.message)") }
     if let (mismatch, number) = shapeMismatch {
       return (
         .error,

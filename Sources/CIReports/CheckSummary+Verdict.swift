@@ -25,14 +25,12 @@ extension CheckSummary {
         + Self.text(parting.actual)
       cases.append(Case(name: "tokens", title: "all positions", status: .failed, message: message))
     }
-    var exitStatus = verdict.exitStatus
     if let oracleProblem {
       cases.append(Case(name: "oracle", title: "trace", status: .error, message: oracleProblem))
-      if verdict.outcome != .diverged { exitStatus = 2 }
     }
     self.init(
       tool: tool, subject: subject, outcome: verdict.outcome.rawValue, headline: oracleProblem ?? verdict.headline,
-      exitStatus: exitStatus, cases: cases)
+      exitStatus: verdict.exitStatus(oracleProblem: oracleProblem), cases: cases)
   }
 
   /// The summary of a comparison that could not begin, since a trace cannot be read at all.
@@ -40,7 +38,7 @@ extension CheckSummary {
   /// - Parameter problems: which trace, and why; at least one.
   package init(problems: [Verdict.Problem], tool: String, subject: String) {
     let cases = problems.map { problem in
-      Case(name: problem.side.rawValue, title: "trace", status: .error, message: problem.message)
+      Case(name: problem.side?.rawValue ?? "options", title: "trace", status: .error, message: problem.message)
     }
     self.init(
       tool: tool, subject: subject, outcome: Verdict.Outcome.incomparable.rawValue,

@@ -77,7 +77,7 @@ extension Command {
         return
       }
       guard let option = allOptions.first(where: { $0.short?.asciiValue == byte }) else {
-        throw UsageError("unknown option '\(written)'; see --help")
+        throw UsageError("unknown option '\(written)'; see \(helpWords)")
       }
       var value = Argument(bytes: [])
       if option.valueName != nil {
@@ -94,13 +94,16 @@ extension Command {
     }
   }
 
+  /// How to ask for the help: of a part of a program by the part's name.
+  private var helpWords: String { name.contains(" ") ? "\(name) --help" : "--help" }
+
   private var allOptions: [Option<Target>] { groups.flatMap(\.options) }
 
   private func unknown(_ written: String, name: String) -> UsageError {
     let names = allOptions.flatMap { [$0.name] + $0.aliases } + ["help", "version"]
     guard let near = nearest(to: name, among: names) else {
-      return UsageError("unknown option '\(written)'; see --help")
+      return UsageError("unknown option '\(written)'; see \(helpWords)")
     }
-    return UsageError("unknown option '\(written)'; did you mean '--\(near)'? see --help")
+    return UsageError("unknown option '\(written)'; did you mean '--\(near)'? see \(helpWords)")
   }
 }

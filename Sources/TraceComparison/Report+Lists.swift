@@ -93,7 +93,7 @@ extension Report {
   var problems: [String] {
     guard !verdict.problems.isEmpty else { return [] }
     return ["Problems: \(verdict.problems.count)"]
-      + Self.listing(verdict.problems) { "\($0.side.rawValue): \($0.message)" }
+      + Self.listing(verdict.problems, \.text)
   }
 
   /// What else a reader should know.

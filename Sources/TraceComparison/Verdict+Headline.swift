@@ -29,7 +29,7 @@ extension Verdict {
     }
     if comparedRecords == 0 {
       if let problem = problems.entries.first {
-        return "nothing to compare; \(problem.side.rawValue): \(problem.message)"
+        return "nothing to compare; \(problem.text)"
       }
       if let tokensPart {
         let asked = filter.isEverything ? "" : " that was asked for"
@@ -44,7 +44,7 @@ extension Verdict {
     if comparedElements == 0 {
       return "nothing to compare: no record that both traces have holds an element"
     }
-    if let problem = problems.entries.first { return "\(problem.side.rawValue) is damaged: \(problem.message)" }
+    if let problem = problems.entries.first { return problem.damage }
     if let shapeMismatchReason { return shapeMismatchReason }
     let missing = [
       Self.lacking(unmatchedExpected, holder: .expected), Self.lacking(unmatchedActual, holder: .actual),

@@ -16,16 +16,22 @@ public struct Verdict: Sendable {
 
   /// What stands in one trace that is wrong.
   public struct Problem: Equatable, Sendable {
-    /// Which trace.
-    public var side: Side
+    /// Which trace; nil where it is neither's, but that of an option.
+    public var side: Side?
     /// One line.
     public var message: String
 
     /// A problem.
-    public init(side: Side, message: String) {
+    public init(side: Side?, message: String) {
       self.side = side
       self.message = message
     }
+
+    /// Both in one line.
+    package var text: String { side.map { "\($0.rawValue): \(message)" } ?? message }
+
+    /// The same of a trace that can be read in part.
+    package var damage: String { side.map { "\($0.rawValue) is damaged: \(message)" } ?? message }
   }
 
   /// A record whose shape differs.
@@ -131,4 +137,10 @@ public struct Verdict: Sendable {
 
   /// As diff(1): 0 same, 1 different, 2 trouble.
   public var exitStatus: Int32 { outcome.exitStatus }
+
+  /// The exit status of a comparison whose oracle was to be asked as well: 2 where it could not be, unless the traces
+  /// diverge all the same.
+  package func exitStatus(oracleProblem: String?) -> Int32 {
+    oracleProblem == nil || outcome == .diverged ? exitStatus : 2
+  }
 }

@@ -33,7 +33,7 @@ extension VerdictDocument {
   }
 
   package static func value(_ problem: Verdict.Problem) -> JSONValue {
-    .object([("trace", .string(problem.side.rawValue)), ("message", .string(problem.message))])
+    .object([("trace", JSONValue(problem.side?.rawValue)), ("message", .string(problem.message))])
   }
 
   package static func value(_ parting: TokenParting) -> JSONValue {

@@ -18,7 +18,8 @@ public struct VerdictDocument: Sendable {
     oracle: OracleComparison? = nil, oracleProblem: String? = nil
   ) {
     let paths = (expected: expectedPath, actual: actualPath)
-    var fields = Self.heading(verdict, paths, producers: verdict.producers, Self.value(verdict.tolerance))
+    var fields = Self.heading(
+      verdict, paths, producers: verdict.producers, Self.value(verdict.tolerance), oracleProblem: oracleProblem)
     fields += Self.counts(verdict)
     fields += Self.places(verdict, divergences)
     fields += Self.remarks(verdict)
@@ -30,12 +31,12 @@ public struct VerdictDocument: Sendable {
 
   private static func heading(
     _ verdict: Verdict, _ paths: (expected: String, actual: String),
-    producers: (expected: String?, actual: String?), _ tolerance: JSONValue
+    producers: (expected: String?, actual: String?), _ tolerance: JSONValue, oracleProblem: String? = nil
   ) -> Fields {
     [
       ("schema", .string(schema)),
       ("verdict", .string(verdict.outcome.rawValue)),
-      ("exit_status", .integer(Int(verdict.exitStatus))),
+      ("exit_status", .integer(Int(verdict.exitStatus(oracleProblem: oracleProblem)))),
       ("summary", .string(verdict.headline)),
       ("expected", trace(paths.expected, producers.expected)),
       ("actual", trace(paths.actual, producers.actual)),
@@ -91,9 +92,9 @@ public struct VerdictDocument: Sendable {
     ]
   }
 
-  /// The document of a comparison that could not begin, since a trace cannot be read at all.
+  /// The document of a comparison that could not be made.
   ///
-  /// - Parameter problems: which trace, and why.
+  /// - Parameter problems: which trace, or that of an option, and why.
   public init(problems: [Verdict.Problem], expectedPath: String, actualPath: String) {
     let nobody = TraceHeader(producer: "")
     var verdict = Verdict(

@@ -1,7 +1,9 @@
 import CIReports
 import ToolSupport
+import TraceComparison
 
-/// Writes what `--junit` and `--github` ask for, once, whatever becomes of a check.
+/// Writes what `--junit` and `--github` ask for, once, whatever becomes of a check, and sees to it that `--json` is
+/// written where a check ends with an error.
 final class CheckReporter {
   private let reports: CheckReports
   /// The command that checks, as summaries name it.
@@ -20,10 +22,18 @@ final class CheckReporter {
   }
 
   /// Does the check. Where it ends with an error before it has reported, the error is reported.
-  func run(_ body: () throws -> ExitStatus) throws -> ExitStatus {
+  ///
+  /// - Parameter document: makes the JSON document that says why there was no check.
+  func run(
+    orWrite document: (Verdict.Problem) -> String, to jsonPath: String?, _ body: () throws -> ExitStatus
+  ) throws -> ExitStatus {
     do { return try body() } catch ToolError.closedPipe { throw ToolError.closedPipe } catch {
       // The first error is what the user needs to see, and what it was about to be written to may be what failed.
-      if !hasReported { try? report(CheckSummary(tool: tool, subject: subject, trouble: "\(error)")) }
+      if !hasReported {
+        let text = document(Verdict.Problem(side: nil, message: "\(error)"))
+        if let jsonPath { try? Tool.write(Array(text.utf8), to: jsonPath) }
+        try? report(CheckSummary(tool: tool, subject: subject, trouble: "\(error)"))
+      }
       throw error
     }
   }

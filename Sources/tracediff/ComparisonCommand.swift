@@ -32,7 +32,8 @@ enum ComparisonCommand {
     let names = (TraceOperands.name(of: expected), TraceOperands.name(of: actual))
     let reporter = CheckReporter(
       options.reports, tool: Program.name, subject: "\(names.0) \(names.1)", isQuiet: isQuiet)
-    return try reporter.run {
+    let document = { VerdictDocument(problems: [$0], expectedPath: names.0, actualPath: names.1).text }
+    return try reporter.run(orWrite: document, to: options.jsonPath) {
       guard var pair else { throw try unreadable(problems, names, options, reporter) }
       try options.apply(to: &pair)
       return try compare(pair, options, tolerance, isQuiet: isQuiet, reporter)
@@ -76,12 +77,13 @@ enum ComparisonCommand {
     }
     try reporter.report(
       CheckSummary(verdict, tool: reporter.tool, subject: reporter.subject, oracleProblem: oracleProblem))
+    let status = ExitStatus(rawValue: verdict.exitStatus(oracleProblem: oracleProblem)) ?? .trouble
     if let oracleProblem {
       Tool.diagnose(Program.name, oracleProblem)
-      return verdict.outcome == .diverged ? .difference : .trouble
+    } else if status == .trouble {
+      Tool.diagnose(Program.name, verdict.headline)
     }
-    if verdict.exitStatus == ExitStatus.trouble.rawValue { Tool.diagnose(Program.name, verdict.headline) }
-    return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble
+    return status
   }
 
   /// A pattern of the options that matches no tensor is bad usage.

@@ -35,11 +35,13 @@ struct ComparisonOptions {
 
   /// The tolerance that the options make together.
   func tolerance() throws(UsageError) -> Tolerance {
-    let hasLimits =
-      rtol != nil || atol != nil || ulp != nil || !rtolOverrides.isEmpty || !atolOverrides.isEmpty
     if isExact {
-      guard !hasLimits else {
-        throw UsageError("option '--exact' excludes '--rtol', '--atol' and '--ulp'; see --help")
+      let limits = [
+        ("--rtol", rtol != nil || !rtolOverrides.isEmpty), ("--atol", atol != nil || !atolOverrides.isEmpty),
+        ("--ulp", ulp != nil),
+      ]
+      if let (option, _) = limits.first(where: \.1) {
+        throw UsageError("option '--exact' excludes '\(option)': equal bits need no tolerance")
       }
       return .exact
     }
@@ -115,11 +117,7 @@ extension ComparisonOptions {
           Option(
             "common", help: "Compare what both traces have, and say what was left out.",
             effect: { $0.comparesCommonOnly = true }),
-          .map(
-            \.mapping,
-            help:
-              "The mapping that says which site, layer and position each array of another program is; for one side alone "
-              + "with expected=FILE or actual=FILE."),
+          .map(\.mapping, forOne: "side"),
         ])
   }
 

@@ -37,19 +37,14 @@ enum ExplanationCommand {
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
     let reporter = CheckReporter(
       options.reports, tool: "\(Program.name) explain", subject: "\(name) --model \(modelPath)", isQuiet: isQuiet)
-    return try reporter.run {
-      do {
-        var (operands, expectedOperands) = (try trace.get(), try expected?.get())
-        try options.mapping.apply(expected: &expectedOperands, actual: &operands)
-        let explanation = try explanation(operands, modelPath, expected: expectedOperands)
-        return try report(explanation, name, modelPath, options, isQuiet: isQuiet, reporter)
-      } catch ToolError.failed(let message) {
-        if let jsonPath = options.jsonPath {
-          let document = ExplanationDocument(path: name, modelPath: modelPath, oneProblem: message)
-          try Tool.write(Array(document.text.utf8), to: jsonPath)
-        }
-        throw ToolError.failed(message)
-      }
+    let document = { (problem: Verdict.Problem) in
+      ExplanationDocument(path: name, modelPath: modelPath, oneProblem: problem.message).text
+    }
+    return try reporter.run(orWrite: document, to: options.jsonPath) {
+      var (operands, expectedOperands) = (try trace.get(), try expected?.get())
+      try options.mapping.apply(expected: &expectedOperands, actual: &operands)
+      let explanation = try explanation(operands, modelPath, expected: expectedOperands)
+      return try report(explanation, name, modelPath, options, isQuiet: isQuiet, reporter)
     }
   }
 

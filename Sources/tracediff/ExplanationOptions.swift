@@ -33,11 +33,7 @@ extension ExplanationOptions {
                 "A reference's trace of the same run: errors are split into inherited and local ones, and token flips "
                 + "are judged.",
               effect: { target, value throws(UsageError) in target.expectedPath = try value.path() }),
-            .map(
-              \.mapping,
-              help:
-                "The mapping that says which site, layer and position each array of another program is; for one trace alone "
-                + "with actual=FILE or expected=FILE."),
+            .map(\.mapping, forOne: "trace"),
           ]),
         OptionGroup(
           "Output",

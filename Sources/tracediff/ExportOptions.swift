@@ -21,9 +21,7 @@ extension ExportOptions {
         OptionGroup(
           "Input",
           [
-            .map(
-              \.mapping,
-              help: "The mapping that says which site, layer and position each array of another program is.")
+            .map(\.mapping)
           ]),
         OptionGroup(
           "What to write",

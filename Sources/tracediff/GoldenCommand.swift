@@ -38,7 +38,10 @@ enum GoldenCommand {
       let reporter = CheckReporter(
         options.comparison.reports, tool: "\(GoldenOptions.name) \(kind.rawValue)",
         subject: "\(files.golden) \(files.trace)", isQuiet: files.isQuiet)
-      return try reporter.run {
+      let document = {
+        GoldenDocument(kind, problems: [$0], goldenPath: files.golden, actualPath: files.trace).text
+      }
+      return try reporter.run(orWrite: document, to: options.jsonPath) {
         do {
           switch kind {
           case .record: return try GoldenRecording.run(files)

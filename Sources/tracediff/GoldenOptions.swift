@@ -97,9 +97,7 @@ extension GoldenOptions {
     OptionGroup(
       "Input",
       [
-        .map(
-          \.mapping,
-          help: "The mapping that says which site, layer and position each array of another program is.")
+        .map(\.mapping)
       ])
   }
 

@@ -11,11 +11,16 @@ enum HistoryCommand {
     switch arguments.first?.text {
     case "append": return try append(Array(arguments.dropFirst()))
     case "show": return try show(Array(arguments.dropFirst()))
-    case "--help", "-h":
-      return try Tool.print(HistoryAppendOptions.command.help + "\n" + HistoryShowOptions.command.help)
-    case let word?:
-      throw UsageError("history needs 'append' or 'show', not '\(visibleText(word.utf8))'; see --help")
-    case nil: throw UsageError("history needs 'append' or 'show'; see --help")
+    default:
+      let command = HistoryAppendOptions.overview
+      var options = HistoryAppendOptions()
+      switch try command.parse(arguments, into: &options) {
+      case .help: return try Tool.print(command.help)
+      case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
+      case .run(let operands):
+        let found = operands.first.map { ", not '\($0.visible)'" } ?? ""
+        throw UsageError("'history' needs 'append' or 'show'\(found); see tracediff history --help")
+      }
     }
   }
 
@@ -28,7 +33,7 @@ enum HistoryCommand {
     case .run(let operands):
       guard operands.count >= 3 else {
         throw UsageError(
-          "a history and two traces are needed, FILE, EXPECTED and ACTUAL, not \(operands.count) operands; see "
+          "a history and two traces are needed, FILE, EXPECTED and ACTUAL, not \(operands.count); see "
             + "tracediff history append --help")
       }
       guard let commit = options.commit else {
@@ -86,7 +91,7 @@ enum HistoryCommand {
       throw ToolError.failed("nothing is added to the history: \(verdict.headline)")
     }
     if let problem = verdict.problems.entries.first {
-      throw ToolError.failed("nothing is added to the history: \(problem.side.rawValue) is damaged: \(problem.message)")
+      throw ToolError.failed("nothing is added to the history: \(problem.damage)")
     }
     return verdict
   }
@@ -106,6 +111,7 @@ enum HistoryCommand {
     case .help: return try Tool.print(command.help)
     case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
     case .run(let operands):
+      guard operands.first?.text != "-" else { throw UsageError("a history is a file, not standard input") }
       guard operands.count == 1 else {
         throw UsageError("one history is needed, not \(operands.count); see tracediff history show --help")
       }
@@ -138,6 +144,9 @@ enum HistoryCommand {
     } catch {
       if error.isMissing, isEmptyAllowed { return DriftHistory() }
       throw .failed(error.description)
+    }
+    if let kind = FileKind(firstBytes: Array(bytes.prefix(8))), kind != .text {
+      throw .failed("\(path): not a drift history but \(kind.rawValue)")
     }
     return try naming(path) { () throws(DriftError) in try DriftHistory(bytes) }
   }

@@ -8,6 +8,19 @@ struct HistoryAppendOptions {
   var modelPath: String?
   var isReplacing = false
 
+  /// The overview of both commands.
+  static var overview: Command<Self> {
+    Command(
+      name: "\(Program.name) history",
+      usage: [
+        "append FILE ...  (see tracediff history append --help)",
+        "show FILE        (see tracediff history show --help)",
+      ],
+      summary:
+        "Keeps the largest error of each tensor from commit to commit, and says which commit moved what (docs/ci.md).",
+      groups: [])
+  }
+
   static var command: Command<Self> {
     Command(
       name: "\(Program.name) history append",

@@ -36,9 +36,7 @@ extension InspectionOptions {
       Option.selection(
         \.filter, only: "Print these sites.", layers: "Print these layers.", positions: "Print these positions.") + [
           Option("tokens", help: "List every position's token and its text.", effect: { $0.listsTokens = true }),
-          .map(
-            \.mapping,
-            help: "The mapping that says which site, layer and position each array of another program is."),
+          .map(\.mapping),
         ])
   }
 

@@ -55,10 +55,14 @@ struct MappingOption {
 extension Option {
   /// `--map`, the same in every command that reads traces.
   ///
-  /// - Parameter mapping: where the target keeps it.
-  static func map(_ mapping: WritableKeyPath<Target, MappingOption>, help: String) -> Option {
-    Option(
-      "map", value: "[SIDE=]FILE", help: help,
+  /// - Parameters:
+  ///   - mapping: where the target keeps it.
+  ///   - side: what one of two is called that a mapping may be for; nil where there is one trace alone.
+  static func map(_ mapping: WritableKeyPath<Target, MappingOption>, forOne side: String? = nil) -> Option {
+    let sides = side.map { "; for one \($0) alone with expected=FILE or actual=FILE" } ?? ""
+    return Option(
+      "map", value: side == nil ? "FILE" : "[SIDE=]FILE",
+      help: "The mapping that says which site, layer and position each array of another program is\(sides).",
       effect: { target, value throws(UsageError) in try target[keyPath: mapping].read(value) })
   }
 }

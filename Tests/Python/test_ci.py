@@ -183,6 +183,7 @@ COMPARISONS = [
     (["expected.trace", "noise.trace"], 2, "incomparable"),
     (["missing.trace", "noise.trace"], 2, "incomparable"),
     (["hostile.trace", "<&'\">::x.trace"], 1, "diverged"),
+    (["expected.trace", "near.trace", "--oracle", "missing.trace"], 2, "within_tolerance"),
 ]
 
 EXPLANATIONS = [
@@ -501,7 +502,8 @@ class SchemaTests(CITestCase):
         alter("schema", value="tracediff/2")
         alter("verdict", value="same")
         alter("verdict", value="identical")
-        alter("exit_status", value=0)
+        for status in (0, 2):
+            alter("exit_status", value=status)
         alter("compared", "records", value=-1)
         alter("compared", "records", value=1.5)
         alter("first_divergence", "layer", value=-1)
@@ -523,6 +525,32 @@ class SchemaTests(CITestCase):
         incomparable = self.document(["expected.trace", "part.trace"], 2)
         incomparable["unmatched"]["expected"][0]["reason"] = "gone"
         self.assertFalse(validator.is_valid(incomparable))
+
+    def test_altered_oracles(self):
+        """Only an oracle that cannot be used makes trouble of a comparison within tolerance."""
+        validator = self.validator("tracediff-1")
+        for oracle, status in (("precise.trace", 0), ("missing.trace", 2)):
+            document = self.document(["expected.trace", "near.trace", "--oracle", oracle], status)
+            self.assertValid(validator, document)
+            self.assertFalse(validator.is_valid({**document, "exit_status": 2 - status}))
+
+    def test_options_that_match_nothing(self):
+        map_option = ["--map", "missing.map"]
+        for schema, arguments in (
+                ("tracediff-1", ["expected.trace", "same.trace", "--only", "nothing"]),
+                ("tracediff-1", ["expected.trace", "same.trace"] + map_option),
+                ("golden-1", ["golden", "check", "expected.golden", "same.trace", "--only", "nothing"]),
+                ("golden-1", ["golden", "update", "expected.golden", "same.trace", "--rtol", "nothing=1"]),
+                ("golden-1", ["golden", "record", "same.trace", "-o", "unused.golden"] + map_option),
+                ("explain-1", ["explain", "same.trace", "--model", "model.bin"] + map_option)):
+            with self.subTest(arguments):
+                document = self.document(arguments, 2)
+                self.assertValid(self.validator(schema), document)
+                self.assertEqual((document["problem_count"], document["exit_status"]), (1, 2))
+                problem = document["problems"][0]
+                message = problem if schema == "explain-1" else problem["message"]
+                self.assertIn("option '--", message)
+                self.assertTrue(schema == "explain-1" or problem["trace"] is None)
 
     def test_first(self):
         for arguments, stopped in ((["far.trace", "--first"], True), (["far.trace"], False), (["same.trace", "--first"], False)):

@@ -63,7 +63,7 @@ import TraceFormat
       "a.trace, b.trace: a.trace and b.trace hold different bytes for q.rope, layer 1, position 0, and so for 1 more "
         + "record"
     ),
-    (["record", "a.trace", "-o", "x", "--rtol", "1"], "unknown option '--rtol'; see --help"),
+    (["record", "a.trace", "-o", "x", "--rtol", "1"], "unknown option '--rtol'; see tracediff golden record --help"),
     (
       ["check", "a.golden"], "a golden and a trace are needed, FILE and TRACE, not 1; see tracediff golden check --help"
     ),
@@ -77,9 +77,9 @@ import TraceFormat
     ),
     (
       ["check", "a.golden", "a.trace", "--exact", "--rtol", "1"],
-      "option '--exact' excludes '--rtol', '--atol' and '--ulp'"
+      "option '--exact' excludes '--rtol': equal bits need no tolerance"
     ),
-    (["check", "a.golden", "a.trace", "--ulp", "1"], "unknown option '--ulp'; see --help"),
+    (["check", "a.golden", "a.trace", "--ulp", "1"], "unknown option '--ulp'; see tracediff golden check --help"),
     (
       ["check", "a.trace", "a.trace"], "a.trace: not a golden but a trace: line 1 expected 'tracediff golden 1', found "
     ),
@@ -122,6 +122,17 @@ import TraceFormat
   }
 
   // MARK: - check
+
+  /// What is found to make no sense after the files were read is written as well, with the reason.
+  @Test(arguments: ["check", "update"])
+  func badOptions(command: String) throws {
+    let document = try document([command, "a.golden", "a.trace", "--rtol", "zz=1"], status: 2)
+    #expect(document["verdict"] as? String == "incomparable" && document["exit_status"] as? Int == 2)
+    let problems = try #require(document["problems"] as? [[String: Any]])
+    #expect(problems.count == 1 && problems[0]["trace"] is NSNull)
+    #expect(
+      problems[0]["message"] as? String == "option '--rtol': no tensor of the golden or the trace matches 'zz'")
+  }
 
   @Test func identical() throws {
     let result = try fixture.run("golden", "check", "a.golden", "a.trace")

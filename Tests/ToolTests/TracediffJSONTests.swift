@@ -33,6 +33,21 @@ import TraceFormat
     "non_finite",
   ]
 
+  /// What is found to make no sense after the traces were read is written as well, with the reason.
+  @Test(arguments: [
+    (["a.trace", "a.trace", "--only", "zz"], "option '--only': no tensor of either trace matches 'zz'"),
+    (["a.trace", "a.trace", "--rtol", "zz=1"], "option '--rtol': no tensor of either trace matches 'zz'"),
+    (["a.trace", "a.trace", "--map", "m"], "option '--map' needs arrays, and a.trace and a.trace are not any"),
+  ])
+  func badOptions(arguments: [String], message: String) throws {
+    let document = try document(arguments, status: 2)
+    #expect(Set(document.keys) == Self.keys)
+    #expect(document["verdict"] as? String == "incomparable" && document["exit_status"] as? Int == 2)
+    #expect(document["summary"] as? String == "incomparable: nothing to compare; \(message)")
+    let problems = try #require(document["problems"] as? [[String: Any]])
+    #expect(problems.count == 1 && problems[0]["trace"] is NSNull && problems[0]["message"] as? String == message)
+  }
+
   @Test func diverged() throws {
     let document = try document(["a.trace", "b.trace"], status: 1)
     #expect(Set(document.keys) == Self.keys)

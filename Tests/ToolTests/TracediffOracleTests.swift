@@ -58,6 +58,9 @@ import TraceFormat
     let folder = try Self.folder()
     let outcome = try BuiltProgram.run("tracediff", ["a.trace", "a.trace", "--oracle", oracle], cwd: folder.url)
     #expect(outcome.status == 2 && outcome.errors.contains(message), "\(outcome.errors)")
+    let (status, object) = try json(folder, "a.trace", "a.trace", "--oracle", oracle)
+    #expect(status == 2 && object["exit_status"] as? Int == 2 && object["verdict"] as? String == "identical")
+    #expect((object["oracle_problem"] as? String)?.contains(message) == true)
   }
 
   @Test func anOracleThatCannotBeUsedDoesNotHideADivergence() throws {

@@ -197,7 +197,11 @@ import TraceFormat
     (["a.trace", "a.trace", "--ulp", "-1"], "option '--ulp' needs an integer of at least 0, not '-1'"),
     (
       ["a.trace", "a.trace", "--exact", "--ulp", "1"],
-      "option '--exact' excludes '--rtol', '--atol' and '--ulp'; see --help"
+      "option '--exact' excludes '--ulp': equal bits need no tolerance"
+    ),
+    (
+      ["a.trace", "a.trace", "--exact", "--atol", "q=1"],
+      "option '--exact' excludes '--atol': equal bits need no tolerance"
     ),
     (["a.trace", "a.trace", "--only", "q,zz"], "option '--only': no tensor of either trace matches 'zz'"),
     (

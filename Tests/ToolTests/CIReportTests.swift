@@ -3,7 +3,8 @@ import TestSupport
 import Testing
 import TraceFormat
 
-/// `--junit` and `--github`, as a CI system runs them. `Tests/Python/test_ci.py` reads the files with real parsers.
+/// `--junit` and `--github`, as a CI system runs them. `Tests/Python/test_ci_reports.py` reads the files with real
+/// parsers.
 @Suite struct CIReportTests {
   let fixture: TracediffFixture
 

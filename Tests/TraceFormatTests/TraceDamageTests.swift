@@ -56,10 +56,8 @@ import TraceFormat
 
   /// An index can lead to bytes that are no record, though everything else about them is right.
   @Test func aChunkReachedThroughTheIndexMustBeOne() throws {
-    var bytes = try TraceFixture.bytes()
-    bytes[Self.record.offset + 3] = UInt8(ascii: "X")
-    TraceFixture.reseal(&bytes, at: Self.record.offset, length: Self.record.length)
-    let trace = try TraceFixture.open(bytes)
+    let wrong = TraceFixture.Chunk.record.offset + 3
+    let trace = try TraceFixture.open(try TraceFixture.bytes(changed: [wrong: UInt8(ascii: "X")], in: .record))
     let isComplete = trace.isComplete
     #expect(isComplete)
     do throws(TraceError) {
@@ -107,163 +105,140 @@ import TraceFormat
     #expect(wrong == 6 && records == 14)
   }
 
-  /// A rule that a chunk breaks although its checksum is right: `offset` of the changed byte, its new value, and the chunk.
-  struct BrokenRule: CustomTestStringConvertible, Sendable {
-    var name: String
-    var changes: [Int: UInt8]
-    var chunk: (offset: Int, length: Int)
-    var expected: TraceError
-    var testDescription: String { name }
-  }
-
-  static let header = (offset: 0, length: 0xC0)
-  static let record = (offset: 0x100, length: 0x80)
-
   @Test(arguments: [
     BrokenRule(
-      name: "magic", changes: [0: 0x88], chunk: header,
+      name: "magic", changes: [0: 0x88], chunk: .header,
       expected: .notATrace(found: [0x88, 0x4C, 0x32, 0x54, 0x52, 0x43, 0x0D, 0x0A])),
-    BrokenRule(name: "version", changes: [8: 2], chunk: header, expected: .unknownVersion(2)),
+    BrokenRule(name: "version", changes: [8: 2], chunk: .header, expected: .unknownVersion(2)),
     BrokenRule(
-      name: "body longer than allowed", changes: [0x1B: 2], chunk: header,
+      name: "body longer than allowed", changes: [0x1B: 2], chunk: .header,
       expected: .invalidField(
         .header, offset: 24, field: "body length", expected: "at most 16777216", found: "33554463")),
     BrokenRule(
-      name: "body longer than the file", changes: [0x19: 2], chunk: header,
+      name: "body longer than the file", changes: [0x19: 2], chunk: .header,
       expected: .chunkExceedsFile(.header, offset: 0, needed: 671, available: 576)),
     BrokenRule(
-      name: "reserved byte", changes: [0x20: 1], chunk: header, expected: .nonzeroPadding(.header, offset: 0x20)),
+      name: "reserved byte", changes: [0x20: 1], chunk: .header, expected: .nonzeroPadding(.header, offset: 0x20)),
     BrokenRule(
-      name: "no producer", changes: [0x40: 0], chunk: header,
+      name: "no producer", changes: [0x40: 0], chunk: .header,
       expected: .invalidField(.header, offset: 64, field: "producer", expected: "UTF-8 text", found: "none")),
     BrokenRule(
-      name: "byte after the producer", changes: [0x50: 1], chunk: header,
+      name: "byte after the producer", changes: [0x50: 1], chunk: .header,
       expected: .nonzeroPadding(.header, offset: 0x50)),
     BrokenRule(
-      name: "field type", changes: [0x80: 0x78], chunk: header,
+      name: "field type", changes: [0x80: 0x78], chunk: .header,
       expected: .invalidField(.header, offset: 0x80, field: "type of dim", expected: "i", found: "byte 120")),
     BrokenRule(
-      name: "field name", changes: [0x82: 0x44], chunk: header,
+      name: "field name", changes: [0x82: 0x44], chunk: .header,
       expected: .invalidField(
         .header, offset: 0x82, field: "field name", expected: "1 to 64 of the characters a-z, 0-9 and _", found: "Dim")),
     BrokenRule(
-      name: "fields out of order", changes: [0x82: 0x7A], chunk: header,
+      name: "fields out of order", changes: [0x82: 0x7A], chunk: .header,
       expected: .invalidField(
         .header, offset: 0x8D, field: "field name", expected: "one after zim", found: "precision")),
     BrokenRule(
-      name: "fewer fields than the body has", changes: [0x0C: 1], chunk: header,
+      name: "fewer fields than the body has", changes: [0x0C: 1], chunk: .header,
       expected: .invalidField(.header, offset: 12, field: "number of fields", expected: "all of the body's", found: "1")
     ),
     BrokenRule(
-      name: "more fields than the body has", changes: [0x0C: 3], chunk: header,
+      name: "more fields than the body has", changes: [0x0C: 3], chunk: .header,
       expected: .invalidField(
         .header, offset: 0x9F, field: "field", expected: "at most 0 bytes left in the body", found: "2")),
   ])
   func brokenHeaderIsRefused(rule: BrokenRule) throws {
-    var bytes = try TraceFixture.bytes()
-    for (offset, value) in rule.changes { bytes[offset] = value }
-    TraceFixture.reseal(&bytes, at: rule.chunk.offset, length: rule.chunk.length)
+    let bytes = try rule.bytes()
     #expect(throws: rule.expected) { _ = try TraceFixture.open(bytes).recordCount }
   }
 
   @Test(arguments: [
     BrokenRule(
-      name: "dtype", changes: [0x104: 6], chunk: record,
+      name: "dtype", changes: [0x104: 6], chunk: .record,
       expected: .invalidField(.record, offset: 0x100, field: "dtype", expected: "1 to 5", found: "6")),
     BrokenRule(
-      name: "rank", changes: [0x105: 5], chunk: record,
+      name: "rank", changes: [0x105: 5], chunk: .record,
       expected: .invalidField(.record, offset: 0x100, field: "number of dimensions", expected: "0 to 4", found: "5")),
     BrokenRule(
-      name: "name of no length", changes: [0x106: 0], chunk: record,
+      name: "name of no length", changes: [0x106: 0], chunk: .record,
       expected: .invalidField(.record, offset: 0x100, field: "length of the name", expected: "1 to 255", found: "0")),
     BrokenRule(
-      name: "dimensions that do not make the payload", changes: [0x120: 3], chunk: record,
+      name: "dimensions that do not make the payload", changes: [0x120: 3], chunk: .record,
       expected: .invalidField(.record, offset: 0x100, field: "payload length", expected: "12 (3)", found: "8")),
     BrokenRule(
-      name: "a dimension beyond the rank", changes: [0x124: 1], chunk: record,
+      name: "a dimension beyond the rank", changes: [0x124: 1], chunk: .record,
       expected: .nonzeroPadding(.record, offset: 0x124)),
     BrokenRule(
-      name: "comma in the name", changes: [0x131: 0x2C], chunk: record,
+      name: "comma in the name", changes: [0x131: 0x2C], chunk: .record,
       expected: .invalidField(
         .record, offset: 0x100, field: "name", expected: "printable ASCII without , * ? =", found: "x,embed")),
     BrokenRule(
-      name: "byte after the name", changes: [0x138: 1], chunk: record,
+      name: "byte after the name", changes: [0x138: 1], chunk: .record,
       expected: .nonzeroPadding(.record, offset: 0x138)),
     BrokenRule(
-      name: "byte after the payload", changes: [0x150: 1], chunk: record,
+      name: "byte after the payload", changes: [0x150: 1], chunk: .record,
       expected: .nonzeroPadding(.record, offset: 0x150)),
     BrokenRule(
-      name: "layer below -1", changes: [0x108: 0xFE], chunk: record,
+      name: "layer below -1", changes: [0x108: 0xFE], chunk: .record,
       expected: .invalidField(.record, offset: 0x100, field: "layer", expected: "-1 or more", found: "-2")),
     BrokenRule(
-      name: "another position than the index says", changes: [0x10C: 1], chunk: record,
+      name: "another position than the index says", changes: [0x10C: 1], chunk: .record,
       expected: .invalidField(
         .index, offset: 0x100, field: "entry", expected: "x.embed, position 0, 128 bytes",
         found: "x.embed, position 1, 128 bytes")),
     BrokenRule(
-      name: "position above 2^31", changes: [0x10F: 0x80], chunk: record,
+      name: "position above 2^31", changes: [0x10F: 0x80], chunk: .record,
       expected: .invalidField(
         .record, offset: 0x100, field: "position", expected: "below 2147483648", found: "2147483648")),
   ])
   func brokenRecordIsNotLent(rule: BrokenRule) throws {
-    var bytes = try TraceFixture.bytes()
-    for (offset, value) in rule.changes { bytes[offset] = value }
-    TraceFixture.reseal(&bytes, at: rule.chunk.offset, length: rule.chunk.length)
-    let trace = try TraceFixture.open(bytes)
+    let trace = try TraceFixture.open(try rule.bytes())
     do throws(TraceError) {
       _ = try trace.withRecord(TraceFixture.key) { _ in true }
       Issue.record("the record was lent")
     } catch { #expect(error == rule.expected) }
   }
 
-  static let index = (offset: 0x180, length: 0x80)
-  static let tail = (offset: 0x200, length: 0x40)
-
   /// A broken index is reported, and the records are found without it.
   @Test(arguments: [
     BrokenRule(
-      name: "index outside the file", changes: [0x209: 0xFF], chunk: tail,
+      name: "index outside the file", changes: [0x209: 0xFF], chunk: .tail,
       expected: .invalidField(
         .tail, offset: 0x200, field: "offset of the index", expected: "a multiple of 64 from 192 to 448", found: "65408"
       )),
     BrokenRule(
-      name: "index offset that is no multiple of 64", changes: [0x208: 0x81], chunk: tail,
+      name: "index offset that is no multiple of 64", changes: [0x208: 0x81], chunk: .tail,
       expected: .invalidField(
         .tail, offset: 0x200, field: "offset of the index", expected: "a multiple of 64 from 192 to 448", found: "385")),
     BrokenRule(
-      name: "index offset of another chunk", changes: [0x208: 0x00, 0x209: 1], chunk: tail,
+      name: "index offset of another chunk", changes: [0x208: 0x00, 0x209: 1], chunk: .tail,
       expected: .unexpectedChunk(offset: 0x100, expected: "INDX", found: Array("TENS".utf8))),
     BrokenRule(
-      name: "reserved byte of the tail", changes: [0x230: 1], chunk: tail,
+      name: "reserved byte of the tail", changes: [0x230: 1], chunk: .tail,
       expected: .nonzeroPadding(.tail, offset: 0x230)),
     BrokenRule(
-      name: "entry outside the file", changes: [0x1EA: 0xFF], chunk: index,
+      name: "entry outside the file", changes: [0x1EA: 0xFF], chunk: .index,
       expected: .invalidField(
         .index, offset: 0x1D0, field: "end", expected: "a multiple of 64 above 192, up to 384", found: "16711936")),
     BrokenRule(
-      name: "first entry not at the first chunk", changes: [0x1D0: 0x80], chunk: index,
+      name: "first entry not at the first chunk", changes: [0x1D0: 0x80], chunk: .index,
       expected: .invalidField(.index, offset: 0x1D0, field: "offset", expected: "192", found: "128")),
     BrokenRule(
-      name: "name that does not exist", changes: [0x1F0: 1], chunk: index,
+      name: "name that does not exist", changes: [0x1F0: 1], chunk: .index,
       expected: .invalidField(.index, offset: 0x1E8, field: "name", expected: "below 1", found: "1")),
     BrokenRule(
-      name: "reserved byte of an entry", changes: [0x1FC: 1], chunk: index,
+      name: "reserved byte of an entry", changes: [0x1FC: 1], chunk: .index,
       expected: .nonzeroPadding(.index, offset: 0x1FC)),
     BrokenRule(
-      name: "more entries than bytes", changes: [0x188: 3], chunk: index,
+      name: "more entries than bytes", changes: [0x188: 3], chunk: .index,
       expected: .invalidField(
         .index, offset: 0x180, field: "number of entries", expected: "entries of 24 bytes that fill the 48 bytes left",
         found: "3")),
     BrokenRule(
-      name: "more names than bytes", changes: [0x184: 0xFF], chunk: index,
+      name: "more names than bytes", changes: [0x184: 0xFF], chunk: .index,
       expected: .invalidField(
         .index, offset: 0x1C9, field: "name", expected: "printable ASCII without , * ? =", found: "")),
   ])
   func brokenIndexIsReported(rule: BrokenRule) throws {
-    var bytes = try TraceFixture.bytes()
-    for (offset, value) in rule.changes { bytes[offset] = value }
-    TraceFixture.reseal(&bytes, at: rule.chunk.offset, length: rule.chunk.length)
-    let trace = try TraceFixture.open(bytes)
+    let trace = try TraceFixture.open(try rule.bytes())
     let traceSummary = TraceFixture.summary(trace)
     #expect(traceSummary.problems.first == rule.expected)
     #expect(!traceSummary.isComplete)
@@ -308,15 +283,7 @@ import TraceFormat
   func randomDamageNeverTraps(seed: UInt64) throws {
     var generator = SplitMix(seed: seed)
     var bytes = try manyRecords()
-    for _ in 0..<Int.random(in: 1...6, using: &generator) {
-      bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
-    }
-    if Bool.random(using: &generator) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &generator)) }
-    var offset = 0
-    while Bool.random(using: &generator) || offset == 0, offset + 64 <= bytes.count {
-      TraceFixture.reseal(&bytes, at: offset, length: 64)
-      offset += 64 * Int.random(in: 1...4, using: &generator)
-    }
+    TraceFixture.damage(&bytes, &generator)
     guard var trace = try? TraceFixture.open(bytes) else { return }
     var last: RecordKey?
     while let key = trace.next() {

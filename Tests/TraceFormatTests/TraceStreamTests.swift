@@ -127,84 +127,67 @@ import TraceFormat
     #expect(reading.keys == keys && reading.problems.count == 1)
   }
 
-  /// A rule that is broken although every checksum is right.
-  struct BrokenRule: CustomTestStringConvertible, Sendable {
-    var name: String
-    var changes: [Int: UInt8]
-    var chunk: (offset: Int, length: Int)
-    var expected: TraceError
-    var testDescription: String { name }
-  }
-
-  static let token = (offset: 0xC0, length: 0x40)
-  static let record = (offset: 0x100, length: 0x80)
-  static let index = (offset: 0x180, length: 0x80)
-  static let tail = (offset: 0x200, length: 0x40)
-
   /// In the example of docs/trace-format.md.
   @Test(arguments: [
     BrokenRule(
-      name: "another kind", changes: [0x100: 0x58], chunk: record,
+      name: "another kind", changes: [0x100: 0x58], chunk: .record,
       expected: .unexpectedChunk(offset: 0x100, expected: "TOKN, TENS or INDX", found: Array("XENS".utf8))),
     BrokenRule(
-      name: "no token of the position", changes: [0xCC: 1], chunk: token,
+      name: "no token of the position", changes: [0xCC: 1], chunk: .token,
       expected: .tokenMissing(position: 0, offset: 0x100)),
     BrokenRule(
-      name: "negative id", changes: [0xC7: 0x80], chunk: token,
+      name: "negative id", changes: [0xC7: 0x80], chunk: .token,
       expected: .invalidField(.token, offset: 0xC0, field: "id", expected: "0 or more", found: "-2147483647")),
     BrokenRule(
-      name: "text of 4 GB", changes: [0xDC: 1], chunk: token,
+      name: "text of 4 GB", changes: [0xDC: 1], chunk: .token,
       expected: .invalidField(
         .token, offset: 0xC0, field: "length of the text",
         expected: "at most 16777216, which is what is read from a stream", found: "4294967301")),
     BrokenRule(
-      name: "dimensions that do not make the payload", changes: [0x120: 3], chunk: record,
+      name: "dimensions that do not make the payload", changes: [0x120: 3], chunk: .record,
       expected: .invalidField(.record, offset: 0x100, field: "payload length", expected: "12 (3)", found: "8")),
     BrokenRule(
-      name: "byte after the payload", changes: [0x150: 1], chunk: record,
+      name: "byte after the payload", changes: [0x150: 1], chunk: .record,
       expected: .nonzeroPadding(.record, offset: 0x150)),
     BrokenRule(
-      name: "another position than the index says", changes: [0x1F8: 1], chunk: index,
+      name: "another position than the index says", changes: [0x1F8: 1], chunk: .index,
       expected: .invalidField(
         .index, offset: 0x180, field: "entries", expected: "those of what came before it", found: "others")),
     BrokenRule(
-      name: "another name than the record's", changes: [0x1C2: 0x79], chunk: index,
+      name: "another name than the record's", changes: [0x1C2: 0x79], chunk: .index,
       expected: .invalidField(
         .index, offset: 0x180, field: "names", expected: "those of what came before it", found: "others")),
     BrokenRule(
-      name: "more names", changes: [0x184: 2], chunk: index,
+      name: "more names", changes: [0x184: 2], chunk: .index,
       expected: .invalidField(
         .index, offset: 0x180, field: "number of names", expected: "1, by what came before it", found: "2")),
     BrokenRule(
-      name: "fewer entries", changes: [0x188: 1], chunk: index,
+      name: "fewer entries", changes: [0x188: 1], chunk: .index,
       expected: .invalidField(
         .index, offset: 0x180, field: "number of entries", expected: "2, by what came before it", found: "1")),
     BrokenRule(
-      name: "a longer body", changes: [0x198: 0x58], chunk: index,
+      name: "a longer body", changes: [0x198: 0x58], chunk: .index,
       expected: .invalidField(
         .index, offset: 0x180, field: "body length", expected: "64, by what came before it", found: "88")),
     BrokenRule(
-      name: "reserved byte of the index", changes: [0x1B0: 1], chunk: index,
+      name: "reserved byte of the index", changes: [0x1B0: 1], chunk: .index,
       expected: .nonzeroPadding(.index, offset: 0x1B0)),
     BrokenRule(
-      name: "another offset of the index", changes: [0x208: 0x40], chunk: tail,
+      name: "another offset of the index", changes: [0x208: 0x40], chunk: .tail,
       expected: .invalidField(
         .tail, offset: 0x200, field: "offset of the index", expected: "384", found: "320")),
     BrokenRule(
-      name: "a tail with a body", changes: [0x218: 1], chunk: tail,
+      name: "a tail with a body", changes: [0x218: 1], chunk: .tail,
       expected: .invalidField(.tail, offset: 0x200, field: "body length", expected: "0", found: "1")),
     BrokenRule(
-      name: "reserved byte of the tail", changes: [0x230: 1], chunk: tail,
+      name: "reserved byte of the tail", changes: [0x230: 1], chunk: .tail,
       expected: .nonzeroPadding(.tail, offset: 0x230)),
     BrokenRule(
-      name: "no tail", changes: [0x200: 0x58], chunk: tail,
+      name: "no tail", changes: [0x200: 0x58], chunk: .tail,
       expected: .unexpectedChunk(offset: 0x200, expected: "TAIL", found: Array("XAIL".utf8))),
   ])
   func brokenRules(rule: BrokenRule) throws {
-    var bytes = try TraceFixture.bytes()
-    for (offset, value) in rule.changes { bytes[offset] = value }
-    TraceFixture.reseal(&bytes, at: rule.chunk.offset, length: rule.chunk.length)
-    let reading = try StreamFixture.read(bytes)
+    let reading = try StreamFixture.read(try rule.bytes())
     #expect(reading.problems.first == rule.expected)
     #expect(!reading.isComplete)
   }
@@ -243,15 +226,7 @@ import TraceFormat
   func randomDamage(seed: UInt64) throws {
     var generator = SplitMix(seed: seed)
     var bytes = try StreamFixture.bytes(SyntheticTrace(layers: 1, positions: 2))
-    for _ in 0..<Int.random(in: 1...6, using: &generator) {
-      bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
-    }
-    if Bool.random(using: &generator) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &generator)) }
-    var offset = 0
-    while Bool.random(using: &generator) || offset == 0, offset + 128 <= bytes.count {
-      TraceFixture.reseal(&bytes, at: offset, length: offset == 0 ? 128 : 64 * Int.random(in: 1...2, using: &generator))
-      offset += 64 * Int.random(in: 1...6, using: &generator)
-    }
+    TraceFixture.damage(&bytes, &generator)
     let reading = try StreamFixture.read(bytes)
     #expect(reading.isReported || reading == StreamFixture.readFile(bytes), "seed \(seed)")
     for (last, key) in zip(reading.keys, reading.keys.dropFirst()) { #expect(last < key, "seed \(seed)") }

@@ -45,10 +45,13 @@ import TraceFormat
   @Test(arguments: Shape.all)
   func faultsOutsideTheCatalogue(shape: Shape) throws {
     let model = try RecallModel(shape.model, shape.version)
+    var located = 0
     for fault in Self.sample(model.applicable(Fault.unlisted)) {
       let outcome = try model.outcome(fault)
       #expect([.located, .invisible].contains(outcome.result), "\(fault): \(outcome.description)")
+      located += outcome.result == .located ? 1 : 0
     }
+    #expect(located > 0)
   }
 
   /// Each fault with the one that stands a third of the list behind it.
@@ -57,6 +60,7 @@ import TraceFormat
     let model = try RecallModel(shape.model, shape.version)
     let faults = model.applicable(Fault.all)
     let pairs = faults.indices.map { [faults[$0], faults[($0 + faults.count / 3) % faults.count]] }
+    #expect(pairs.count > 100)
     for pair in Self.sample(pairs, debug: 24, release: 4) {
       let outcome = try model.outcome(pair)
       #expect(![.missed, .misnamed].contains(outcome.result), "\(pair): \(outcome.description)")

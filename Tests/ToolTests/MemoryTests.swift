@@ -14,7 +14,7 @@
     /// Bytes of allocator and runtime that may differ between two runs of one program.
     static let slack = 2_000_000
 
-    static let model: TemporaryFolder? = try? makeModel()
+    static let model = Result { try makeModel() }
 
     static func makeModel() throws -> TemporaryFolder {
       let folder = try TemporaryFolder()
@@ -38,7 +38,7 @@
 
     @Test(arguments: ["tracedump", "llama2-reference"])
     func writing(program: String) throws {
-      let folder = try #require(Self.model)
+      let folder = try Self.model.get()
       let peaks = try [Self.short, Self.long].map { positions in
         let tokens = sampleTokens(count: positions, vocabularySize: 320).map(String.init).joined(separator: ",")
         return try BuiltProgram(program).peakAnonymousMemory(
@@ -55,7 +55,7 @@
 
     @Test(arguments: [["a", "b"], ["a", "a"]])
     func comparing(names: [String]) throws {
-      let folder = try #require(Self.model)
+      let folder = try Self.model.get()
       let peaks = try [Self.short, Self.long].map { positions in
         try BuiltProgram("tracediff").peakAnonymousMemory(names.map { "\($0)\(positions).trace" }, cwd: folder.url)
       }
@@ -65,7 +65,7 @@
 
     @Test(arguments: [[], ["--expected", "b"]])
     func explaining(expected: [String]) throws {
-      let folder = try #require(Self.model)
+      let folder = try Self.model.get()
       let peaks = try [Self.short, Self.long].map { positions in
         let more = expected.map { $0 == "b" ? "b\(positions).trace" : $0 }
         return try BuiltProgram("tracediff").peakAnonymousMemory(
@@ -83,7 +83,7 @@
     /// A trace that comes through a pipe while it is made: beside the other trace's index, 4 bytes per record, no more is held
     /// than the tokens.
     @Test func comparingLive() throws {
-      let folder = try #require(Self.model)
+      let folder = try Self.model.get()
       let peaks = try [Self.short, Self.long].map { positions in
         let tokens = sampleTokens(count: positions, vocabularySize: 320).map(String.init).joined(separator: ",")
         let (writer, pipe) = (Process(), Pipe())
@@ -101,7 +101,7 @@
     }
 
     @Test func inspecting() throws {
-      let folder = try #require(Self.model)
+      let folder = try Self.model.get()
       let peaks = try [Self.short, Self.long].map {
         try BuiltProgram("tracediff").peakAnonymousMemory(["inspect", "a\($0).trace"], cwd: folder.url)
       }

@@ -16,9 +16,10 @@ struct Attack {
     self.seed = seed
   }
 
-  /// Judges a result that is honest.
+  /// Judges a result that is honest. It has every element of the estimate, or else what is lacking would pass.
   mutating func take(_ variant: String, _ note: @autoclosure () -> String, _ actual: [Double], _ estimate: Estimate) {
     cases += 1
+    #expect(!actual.isEmpty && actual.count == estimate.values.count, "\(operation), \(variant), \(note())")
     let judged = Verdict(actual, estimate)
     if let place = ratios.firstIndex(where: { $0.variant == variant }) {
       ratios[place].ratio = max(ratios[place].ratio, judged.ratio)
@@ -33,8 +34,9 @@ struct Attack {
       """)
   }
 
-  /// Prints the table.
+  /// Prints the table. A bound that nothing comes near proves nothing, and neither does an attack that was not made.
   func finish() {
+    #expect(ratios.contains { $0.ratio > 0.01 }, "\(operation): \(cases) cases, seed \(seed)")
     let sorted = ratios.sorted { $0.ratio > $1.ratio }.map { "\($0.variant) \(text($0.ratio))" }
     print("\(operation): \(cases) cases, seed \(seed): \(sorted.joined(separator: ", "))")
   }

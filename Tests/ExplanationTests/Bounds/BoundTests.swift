@@ -7,6 +7,21 @@ import Testing
 @Suite struct BoundTests {
   static let seed: UInt64 = 20_240_711
 
+  @Test func anAttackCanFail() {
+    func isNoticed(_ actual: [Double], _ estimate: Estimate) {
+      withKnownIssue {
+        var attack = Attack("nothing", seed: 0)
+        attack.take("wrong", "", actual, estimate)
+        attack.finish()
+      }
+    }
+    isNoticed([1, 2.2], Estimate([1, 2], errors: [0.1, 0.1]))
+    isNoticed([1], Estimate([1, 2], errors: [0.1, 0.1]))
+    isNoticed([], Estimate([]))
+    isNoticed([1, 2.2], Estimate([1, 2], errors: [.infinity, .infinity]))
+    withKnownIssue { Attack("nothing", seed: 0).finish() }
+  }
+
   @Test func matrixProducts() {
     var attack = Attack("matrix product", seed: Self.seed)
     var inputs = Inputs(seed: Self.seed)

@@ -78,6 +78,7 @@ enum GoldenCommand {
           + "see tracediff golden \(kind.rawValue) --help"
       )
     }
+    guard paths[0] != "-" else { throw UsageError("a golden is a file, not standard input") }
     let files = try GoldenFiles(golden: paths[0], traces: Array(paths.dropFirst()), options)
     if kind == .update {
       try Tool.requireApart(outputs: [paths[0]] + json, inputs: files.traceInputs)

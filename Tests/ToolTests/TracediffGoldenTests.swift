@@ -67,6 +67,7 @@ import TraceFormat
     (
       ["check", "a.golden"], "a golden and a trace are needed, FILE and TRACE, not 1; see tracediff golden check --help"
     ),
+    (["check", "-", "a.trace"], "a golden is a file, not standard input"),
     (
       ["check", "a.golden", "a.trace", "--only", "nothing"],
       "option '--only': no tensor of the golden or the trace matches"

@@ -122,7 +122,7 @@ package struct DriftReport {
       lines += (scopes[commit]?.lines ?? []).map { "    " + $0 }
       let limit = place == commits.first ? Self.listingLimit : Self.earlierLimit
       lines += moves.prefix(limit).map { "    " + Self.line($0) }
-      if moves.count > limit { lines.append("    ... \(moves.count - limit) more") }
+      if moves.count > limit { lines.append("    ... \(moves.count - limit) more; --only names what to show") }
     }
     let rest = commits.count - Self.listingLimit
     if rest > 0 { lines.append("  ... \(TraceComparison.count(rest, "commit")) more; --json lists 100 changes") }

@@ -87,8 +87,8 @@ enum ComparisonCommand {
   /// A pattern of the options that matches no tensor is bad usage.
   static func requireUse(of verdict: Verdict) throws(UsageError) {
     let unused = [
-      ("--only", verdict.unusedPatterns), ("--rtol", verdict.unusedRtolPatterns),
-      ("--atol", verdict.unusedAtolPatterns),
+      ("--only", verdict.unusedPatterns), ("--except", verdict.unusedExclusions),
+      ("--rtol", verdict.unusedRtolPatterns), ("--atol", verdict.unusedAtolPatterns),
     ]
     for (option, patterns) in unused {
       guard let pattern = patterns.first else { continue }

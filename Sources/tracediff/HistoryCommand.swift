@@ -86,7 +86,7 @@ enum HistoryCommand {
       throw ToolError.failed("nothing is added to the history: \(verdict.headline)")
     }
     if let problem = verdict.problems.entries.first {
-      throw ToolError.failed("nothing is added to the history: \(problem.side.rawValue) is damaged: \(problem.message)")
+      throw ToolError.failed("nothing is added to the history: \(problem.side.rawValue): \(problem.message)")
     }
     return verdict
   }

@@ -20,7 +20,11 @@ extension Inspection {
     _ trace: borrowing Trace, name: String, _ contents: Contents, problemCount: Int, _ options: InspectionOptions,
     _ output: OutputWriter
   ) {
-    let state = !trace.isComplete ? "cut short or damaged" : problemCount > 0 ? "damaged" : "complete"
+    // What is wrong with single records comes on top of what is wrong with the trace.
+    let isDamaged = problemCount > trace.problems.count || trace.problems.contains(where: \.isDamage)
+    let state =
+      !trace.isComplete
+      ? "cut short or damaged" : isDamaged ? "damaged" : problemCount > 0 ? "with problems" : "complete"
     output.line(
       "\(visibleText(name.utf8)): \(state), \(trace.recordCount) records, \(trace.tokens.count) tokens, "
         + "\(trace.byteCount) bytes")

@@ -153,7 +153,7 @@ import TraceFormat
     }
     let damaged = verdict(PipeSource(Self.trace, damaged: [Self.rope]))
     #expect(damaged.outcome == .incomparable && damaged.problems.count == 1 && damaged.comparedRecords == 110)
-    #expect(damaged.headline.hasPrefix("incomparable: the trace is damaged: q.rope, layer 0, position 1: record at"))
+    #expect(damaged.headline.hasPrefix("incomparable: the trace: q.rope, layer 0, position 1: record at"))
     let far = Self.changed { $0.change(RecordKey(.logits, layer: nil, position: 0), at: 1) { $0 + 1 } }
     let both = verdict(PipeSource(far, damaged: [Self.rope]))
     #expect(both.outcome == .diverged && both.headline.hasSuffix("beyond tolerance, in what is readable"))

@@ -55,9 +55,9 @@ extension ArchiveRule: CustomStringConvertible {
     switch self {
     case .system(let error): error.description
     case .unknownFormat(let kind, let found):
-      kind.map { "it is no \($0.rawValue) file, as its name says: expected \($0.beginning)" }
-        ?? "expected an .npy, .npz or .safetensors file"
-        + ", found " + (FileKind(firstBytes: Array(found.prefix(8)))?.rawValue ?? Self.hex(found))
+      (kind.map { "it is no \($0.rawValue) file, as its name says: expected \($0.beginning)" }
+        ?? "expected an .npy, .npz or .safetensors file") + ", found "
+        + (FileKind(firstBytes: Array(found.prefix(8)))?.rawValue ?? Self.hex(found))
     case .beyondEnd(let what, let needed, let available):
       "\(what) needs \(needed) bytes, but only \(available) are left"
     case .unexpectedBytes(let expected, let found): "expected \(expected), found \(Self.hex(found))"

@@ -55,7 +55,11 @@ extension Inspection {
 
   private static func printParts(_ trace: borrowing Trace, limit: Int, _ output: OutputWriter) {
     let parts = PartSummary.all(of: trace)
-    guard !parts.isEmpty else { return }
+    let copyCount = PartSummary.copyCount(of: trace)
+    guard !parts.isEmpty else {
+      if copyCount > 0 { output.line("\nRecords that an earlier file holds too: \(copyCount)") }
+      return
+    }
     output.line("\nParts")
     output.line("   number   records         bytes  file")
     for part in parts.prefix(limit) {
@@ -65,7 +69,6 @@ extension Inspection {
           + (part.isComplete ? "" : " (cut short or damaged)"))
     }
     if parts.count > limit { output.line("  ... \(parts.count - limit) more; --full prints all") }
-    let copyCount = PartSummary.copyCount(of: trace)
     if copyCount > 0 { output.line("  records that an earlier part holds too: \(copyCount)") }
   }
 

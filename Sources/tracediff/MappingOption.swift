@@ -34,6 +34,7 @@ struct MappingOption {
   func apply(expected first: inout TraceOperands?, actual second: inout TraceOperands) throws(UsageError) {
     for (file, prefix, operands) in [(expected, "expected=", first), (actual, "actual=", second)]
     where file != nil && !(operands?.areArrays ?? false) {
+      if let operands, operands.isStream { throw Self.arraysThroughAPipe(operands.name) }
       let reason = operands.map { "\($0.name) is not any" } ?? "there is no expected trace"
       throw UsageError("option '--map': '\(prefix)' needs arrays, and \(reason)")
     }
@@ -42,11 +43,18 @@ struct MappingOption {
       throw UsageError("option '--map': standard input cannot be both the mapping and a trace")
     }
     guard both == nil || given.contains(where: \.areArrays) else {
+      if let stream = given.first(where: \.isStream) { throw Self.arraysThroughAPipe(stream.name) }
       let names = given.map(\.name).joined(separator: " and ")
       throw UsageError("option '--map' needs arrays, and \(names) \(given.count == 1 ? "is" : "are") not any")
     }
     first?.mapping = expected ?? both
     second.mapping = actual ?? both
+  }
+
+  private static func arraysThroughAPipe(_ name: String) -> UsageError {
+    UsageError(
+      "option '--map' needs arrays, and \(name) is a pipe, through which they cannot come, since they are read at any "
+        + "place: write them to a file and give its name")
   }
 
   /// The same of a single trace.

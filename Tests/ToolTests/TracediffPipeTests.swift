@@ -10,11 +10,8 @@ import TraceFormat
 
   init() throws { fixture = try TracediffFixture() }
 
-  /// Runs a shell script with the programs on its path.
   private func shell(_ script: String, in folder: TemporaryFolder? = nil) throws -> BuiltProgram.Outcome {
-    let bin = try BuiltProgram("tracediff").url.deletingLastPathComponent().path
-    let shell = BuiltProgram(url: URL(fileURLWithPath: "/bin/sh"))
-    return try shell.run(["-c", "PATH='\(bin)':$PATH; \(script)"], cwd: (folder ?? fixture.folder).url)
+    try fixture.shell(script, in: folder)
   }
 
   /// A model, and the trace of a run of it.

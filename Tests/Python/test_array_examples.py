@@ -80,6 +80,22 @@ class DocumentTests(TestCase):
         first = document["first"]
         self.assertEqual((document["verdict"], first["site"], first["layer"], first["position"]), ("fault", "hb.w1", 1, 3))
 
+    def compare_as_the_page_does(self, arrays, mapping, records):
+        """The command line of the page, on arrays that lack the scores and a port's trace that holds them."""
+        with open(os.path.join(ROOT, "docs", "mapping.md"), encoding="utf-8") as file:
+            command, = re.findall("^    tracediff (hf.safetensors .*)$", file.read(), re.M)
+        with open(self.path("hf.safetensors"), "wb") as file:
+            np.savez(file, **arrays)
+        scores = {("att.scores", l, p): np.ones((8, p + 1), np.float32) for l in range(2) for p in range(3)}
+        tracefile.write_trace(self.path("port.trace"), {"producer": "port 1"}, [0, 1, 2], {**records, **scores})
+        names = {"hf.safetensors": self.path("hf.safetensors"), "port.trace": self.path("port.trace"), "hf.map": mapping}
+        arguments = [names.get(word, word) for word in command.split()]
+        document = self.document(*arguments)
+        self.assertEqual((document["verdict"], document["compared"]["records"]), ("identical", len(records)))
+        place = arguments.index("--except")
+        document = self.document(*arguments[:place], *arguments[place + 2:], status=2)
+        self.assertEqual({record["site"] for record in document["unmatched"]["actual"]}, {"att.scores"})
+
     def test_names_of_hugging_face(self):
         """Records put into that layout come back as they were."""
         heads, size = 8, 8
@@ -102,6 +118,7 @@ class DocumentTests(TestCase):
         np.savez(self.path("a.npz"), **arrays)
         self.assertRecords(self.export(self.path("a.npz"), "--map", mapping), expected)
         self.assertEqual({site for site, _, _ in expected}, set(SITES) - {"att.scores"})
+        self.compare_as_the_page_does(arrays, mapping, expected)
         # The names are those that the page's script makes; it itself needs packages that few machines have.
         script = self.blocks("python")[1]
         compile(script, "hooked.py", "exec")

@@ -19,20 +19,21 @@ struct ArchiveReader {
   /// Takes in a file, or all arrays of a folder.
   mutating func open(_ path: String) throws(ArchiveError) {
     guard ArchiveFolder.isFolder(path) else { return add(try ArchiveFile(path: path)) }
-    let names = try ArchiveFolder.files(in: path)
+    let folder = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    let names = try ArchiveFolder.files(in: folder)
     let first = files.count
     for (name, label) in zip(names, Self.labels(inFolder: names)) {
-      files.append(try ArchiveFile(path: "\(path)/\(name)"))
+      files.append(try ArchiveFile(path: "\(folder)/\(name)"))
       operandOfFile.append(operands.count)
       pathsInFolder.append(label)
     }
     operands.append(path)
-    let metadataPath = "\(path)/\(Self.metadataName)"
+    let metadataPath = "\(folder)/\(Self.metadataName)"
     guard !names.isEmpty, ArchiveFolder.isFile(metadataPath) else { return }
     let file: MappedFile
     do { file = try MappedFile(path: metadataPath) } catch { throw ArchiveError(metadataPath, .file, .system(error)) }
     let metadata = try TraceMetadata(file.bytes, 0..<file.byteCount, file: metadataPath)
-    told.add(metadata, path: metadataPath, files: first..<files.count)
+    told.add(metadata, path: metadataPath, folder: first..<files.count)
   }
 
   /// Paths in a folder without their extensions, but where these alone tell two apart.
@@ -115,7 +116,7 @@ struct ArchiveReader {
     try file.withBytes { (bytes) throws(ArchiveError) in
       for member in try ZipDirectory(bytes, name: file.path).members where !member.isFolder {
         if member.name == Self.metadataName {
-          told.add(try Self.metadata(bytes, member, file.path), path: file.path, files: number..<(number + 1))
+          told.add(try Self.metadata(bytes, member, file.path), path: file.path, file: number)
         } else {
           try readMember(bytes, member, number, place)
         }
@@ -162,7 +163,7 @@ struct ArchiveReader {
     guard let text = header.metadata[TraceMetadata.safetensorsKey] else { return }
     let utf8 = Array(text.utf8)
     let metadata = try TraceMetadata(utf8.span.bytes, 0..<utf8.count, file: "\(file.path): metadata 'trace'")
-    told.add(metadata, path: file.path, files: number..<(number + 1))
+    told.add(metadata, path: file.path, file: number)
   }
 
   private mutating func append(

@@ -103,7 +103,7 @@ enum ComparisonCommand {
     let oracle = try openTrace(resolve([oraclePath]))
     guard oracle.isComplete, oracle.problems.isEmpty else {
       throw .failed(
-        "\(oraclePath): the oracle is cut short or damaged: \(oracle.problems.first?.description ?? "no tail")")
+        "\(oraclePath): the oracle is not a whole trace: \(oracle.problems.first?.description ?? "it has no tail")")
     }
     var expected = try openTrace(pair.expected)
     let actual = try openTrace(pair.actual)

@@ -41,7 +41,7 @@ enum ExportCommand {
     // What an export lacks would pass for never recorded.
     guard trace.isComplete, trace.problems.isEmpty else {
       let problem = trace.problems.first?.description ?? "the trace is cut short"
-      throw ToolError.failed("\(name): only whole traces are exported: \(problem)")
+      throw ToolError.failed("only whole traces are exported: \(naming(name, problem))")
     }
     try checkSelection(of: trace, options.filter, name)
     let outcome = try TraceExport(filter: options.filter).write(trace, to: output, format)

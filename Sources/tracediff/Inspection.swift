@@ -65,7 +65,7 @@ enum Inspection {
       try write(document, to: jsonPath)
     }
     guard let first = problems.entries.first else { return .success }
-    Tool.diagnose(Program.name, "\(name): \(first)")
+    Tool.diagnose(Program.name, naming(name, first))
     return .trouble
   }
 

@@ -151,8 +151,8 @@ class ExportTests(TestCase):
         self.assertIn("not a trace", usage(self.write("text", "hello, you"), "-o", self.path("a.npz")))
         with open(trace, "rb") as file:
             data = file.read()
-        self.assertIn("only whole traces are exported: the trace is cut short",
-                      usage(self.write("cut.trace", data[:-64]), "-o", self.path("a.npz")))
+        cut = self.write("cut.trace", data[:-64])
+        self.assertIn("only whole traces are exported: %s: the trace is cut short" % cut, usage(cut, "-o", self.path("a.npz")))
         self.assertIn("Exit status", self.tracediff("export", "--help").stdout.decode())
 
     def test_a_full_disk(self):

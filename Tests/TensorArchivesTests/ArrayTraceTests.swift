@@ -245,7 +245,7 @@ import TraceFormat
     let bytes = zip(("a0", [1], [1]), ("mask", [2, 3], [2]))
     let problem = ArchiveError(
       "arrays", .array("mask"),
-      .unmapped(shape: "float32 2", remedy: "add one to map, or exclude it by the line: ignore mask"))
+      .unmapped(shape: "float32 2", remedy: "add one to map, or exclude it by the line: ignore \"mask\""))
     #expect(try Samples.trace(bytes, "tensor a{position} -> x.embed").problems == [.unclear(problem.description)])
     #expect(try Samples.trace(bytes, "tensor a{position} -> x.embed", "ignore mas*").problems == [])
   }

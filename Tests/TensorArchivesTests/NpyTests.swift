@@ -68,7 +68,7 @@ import TraceFormat
     #expect(try Samples.trace(array, line, "ignore odd").problems == [])
     let problem = try #require(try Samples.trace(array, line).problems.first).description
     #expect(problem.contains("array 'odd': no statement is about it (elements of type "))
-    #expect(problem.hasSuffix("by the line: ignore odd"))
+    #expect(problem.hasSuffix("by the line: ignore \"odd\""))
   }
 
   @Test func cutHeaders() {

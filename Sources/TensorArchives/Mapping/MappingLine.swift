@@ -95,6 +95,7 @@ struct MappingLine {
         text += ("\\\"*?{".unicodeScalars.contains(scalar) ? "\\" : "") + String(scalar)
       }
     }
-    return text.isEmpty || text.contains(" ") || text.hasPrefix("#") ? "\"\(text)\"" : text
+    // Between quotes even where none are needed: so it is seen where the word ends.
+    return "\"\(text)\""
   }
 }

@@ -26,12 +26,11 @@ extension ArrayTraceBuilder {
   /// Takes a token; where its file has one for the position already, it must be the same.
   mutating func take(_ id: Int, position: Int, of array: StoredArray) {
     hasTokens = true
-    let path = archive.files[array.file].path
-    if tokenParts.last?.path != path {
-      let known = tokenParts.firstIndex { $0.path == path }
-      tokenParts.append(known.map { tokenParts.remove(at: $0) } ?? (path, [:]))
+    let part = tokenPartOfFile[array.file] ?? tokenParts.count
+    if part == tokenParts.count {
+      tokenParts.append((archive.files[array.file].path, [:]))
+      tokenPartOfFile[array.file] = part
     }
-    let part = tokenParts.count - 1
     guard let known = tokenParts[part].tokens[position] else {
       tokenParts[part].tokens[position] = TraceToken(id: id)
       return

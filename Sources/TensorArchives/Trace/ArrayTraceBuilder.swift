@@ -7,8 +7,10 @@ struct ArrayTraceBuilder {
   var header: TraceHeader
   /// The tokens of all files, once they are united.
   private(set) var tokens: [Int: TraceToken] = [:]
-  /// By file: its tokens, as far as they are read.
+  /// The tokens of files, as far as they are read.
   var tokenParts: [TraceToken.Part]
+  /// By file: the number of its tokens.
+  var tokenPartOfFile: [Int: Int]
   var hasTokens: Bool
   var problems: [TraceError]
   /// Number of records that an array holds and one in an earlier file holds too.
@@ -38,6 +40,7 @@ struct ArrayTraceBuilder {
     for (name, value) in mapping?.fields ?? [:] { header.fields[name] = value }
     if let producer = mapping?.producer { header.producer = producer }
     tokenParts = archive.told?.tokens ?? []
+    tokenPartOfFile = archive.told?.partOfFile ?? [:]
     hasTokens = archive.told != nil
     problems = archive.told?.problems ?? []
   }

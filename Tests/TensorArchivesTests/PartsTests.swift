@@ -119,6 +119,15 @@ import TraceFormat
     #expect(found.recordCount == 2)
   }
 
+  /// However many arrays give one record, each is looked at once.
+  @Test func manyArraysOfOneRecord() throws {
+    let count = 20_000
+    let entries = (0..<count).map { #""\#($0)":{"dtype":"I8","shape":[1],"data_offsets":[\#($0),\#($0 + 1)]}"# }
+    let bytes = Samples.safetensors("{\(entries.joined(separator: ","))}", [UInt8](repeating: 0, count: count))
+    let trace = try Samples.trace(bytes, "tensor * -> x.embed axes=position")
+    #expect(trace.recordCount == 1 && trace.problems.count == count - 1)
+  }
+
   // MARK: - Names
 
   /// The names of files and folders: as much of their paths as tells them apart.

@@ -43,6 +43,8 @@ import Testing
     let append = ["history", "append", "drift.jsonl", "a.trace", "lacking.npz", "--commit", "one"]
     #expect(try fixture.run(append).status == 2)
     #expect(try fixture.run(append + ["--except", "k.rope,logits"]).status == 0)
+    let shown = try fixture.run("history", "show", "drift.jsonl", "--except", "q.rope")
+    #expect(shown.status == 0 && !shown.output.contains("q.rope") && shown.output.contains("q.proj"))
     let place = ["--layer", "0", "--position", "0"]
     let inspected = try fixture.run(["inspect", "a.trace", "--only", "q", "--except", "q.proj"] + place)
     #expect(inspected.status == 0 && inspected.output.contains("q.rope") && !inspected.output.contains("q.proj"))
@@ -58,11 +60,14 @@ import Testing
       ["golden", "check", "a.golden", "a.trace"],
       "option '--except': no tensor of the golden or the trace matches 'q.rpoe'"
     ),
+    (["history", "show", "drift.jsonl"], "option '--except': no tensor of the history matches 'q.rpoe'"),
     (["inspect", "a.trace"], "no tensor of a.trace matches 'q.rpoe'"),
     (["export", "a.trace", "-o", "out.npz"], "no tensor of a.trace matches 'q.rpoe'"),
   ])
   func namesThatMatchNothing(command: [String], message: String) throws {
     #expect(try fixture.run("golden", "record", "a.trace", "-o", "a.golden").status == 0)
+    let append = ["history", "append", "drift.jsonl", "a.trace", "a.trace", "--commit", "one"]
+    #expect(try fixture.run(append).status == 0)
     let result = try fixture.run(command + ["--except", "q.rope,q.rpoe"])
     #expect(result.status == 2 && result.errors == "tracediff: \(message)\n")
   }

@@ -1,57 +1,44 @@
 import TraceFormat
 
 extension ArrayTraceBuilder {
-  /// Two files, or two arrays of one file, that hold the same records.
-  private struct Pair: Hashable {
-    var first: Int32
-    var second: Int32
-  }
-
-  /// What a pair holds alike: the first record, and how many.
-  private typealias Doubles = (pair: Pair, key: RecordKey, count: Int)
-
   /// Keeps the first of all that are the same record, as a trace in several parts does: files may hold copies of one,
   /// which must be equal; in two arrays of one file it is a mistake.
   mutating func dropCopies() {
     var kept = 0
-    var start = 0
-    var differing: [Doubles] = []
-    var doubled: [Doubles] = []
+    // Of the record that was kept last, once there is a second one: by file, the first array that gives it.
+    var givers: [Int32: Int32] = [:]
+    var (differing, doubled) = (SharedRecords(), SharedRecords())
     for index in entries.indices {
       let entry = entries[index]
       guard kept > 0, entries[kept - 1].isSameRecord(as: entry) else {
         entries[kept] = entry
         kept += 1
-        start = index
+        givers.removeAll()
         continue
       }
       let first = entries[kept - 1]
       let key = RecordKey(names[Int(entry.name)], layer: entry.layer, position: Int(entry.position))
-      // Those of the same record before it still stand where they were.
-      if let other = entries[start..<index].first(where: { file(of: $0) == file(of: entry) }) {
-        Self.count(key, Pair(first: array(of: other), second: array(of: entry)), in: &doubled)
-      } else if isCopy(entry, of: first, key) {
+      if givers.isEmpty { givers[file(of: first)] = array(of: first) }
+      if let giver = givers[file(of: entry)] {
+        doubled.add(key, by: giver, array(of: entry))
+        continue
+      }
+      givers[file(of: entry)] = array(of: entry)
+      if isCopy(entry, of: first, key) {
         copyCount += 1
       } else {
-        Self.count(key, Pair(first: file(of: first), second: file(of: entry)), in: &differing)
+        differing.add(key, by: file(of: first), file(of: entry))
       }
     }
     entries.removeLast(entries.count - kept)
-    for (pair, key, count) in doubled {
-      let other = archive.arrays[Int(pair.first)].name
-      takeProblem(archive.arrays[Int(pair.second)], .recordedTwice(key, count: count, other: other))
+    for shared in doubled.list {
+      let rule = ArchiveRule.recordedTwice(
+        shared.key, count: shared.count, other: archive.arrays[Int(shared.first)].name)
+      takeProblem(archive.arrays[Int(shared.second)], rule)
     }
-    for (pair, key, count) in differing {
-      let paths = [pair.first, pair.second].map { archive.files[Int($0)].path }
-      problems.append(.copiesDiffer(key, more: count - 1, path: paths[0], otherPath: paths[1]))
-    }
-  }
-
-  private static func count(_ key: RecordKey, _ pair: Pair, in list: inout [Doubles]) {
-    if let known = list.lastIndex(where: { $0.pair == pair }) {
-      list[known].count += 1
-    } else {
-      list.append((pair, key, 1))
+    for shared in differing.list {
+      let (path, other) = (archive.files[Int(shared.first)].path, archive.files[Int(shared.second)].path)
+      problems.append(.copiesDiffer(shared.key, more: shared.count - 1, path: path, otherPath: other))
     }
   }
 
@@ -67,6 +54,23 @@ extension ArrayTraceBuilder {
         record.elementType == copy.elementType && record.shape == copy.shape
           && record.payload.holdsSameBytes(as: copy.payload)
       }
+    }
+  }
+}
+
+/// Records that two files, or two arrays of one file, both give.
+private struct SharedRecords {
+  /// What a pair shares: the first record, and how many.
+  private(set) var list: [(first: Int32, second: Int32, key: RecordKey, count: Int)] = []
+  /// By pair: its place in the list.
+  private var places: [[Int32]: Int] = [:]
+
+  mutating func add(_ key: RecordKey, by first: Int32, _ second: Int32) {
+    if let place = places[[first, second]] {
+      list[place].count += 1
+    } else {
+      places[[first, second]] = list.count
+      list.append((first, second, key, 1))
     }
   }
 }

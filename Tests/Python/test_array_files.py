@@ -50,11 +50,19 @@ class MalformedTests(TestCase):
         self.assertIn("overlap", self.message(data[:start] + 50 * entry + bytes(tail)))
 
     def test_types(self):
+        """What is not read is refused where a statement needs it, and may be left out by name."""
+        stack = np.ones((2, 3), np.float32)
         for array, remedy in ((np.array([[1, "a"]], object), "Python objects"), (np.zeros((2, 2), ">f4"), "big-endian"),
                               (np.zeros((2, 2), np.complex64), "complex"), (np.zeros((2, 2), "U3"), "text"),
-                              (np.zeros((2, 2), [("a", "<f4")]), "each field"), (np.zeros((2, 2), np.longdouble), "float64"),
-                              (np.zeros((2, 2), "M8[s]"), "float32")):
+                              (np.zeros((2, 2), "S3"), "text"), (np.zeros(0, "U3"), "text"),
+                              (np.zeros((2, 2), [("a", "<f4"), ("b", "<i4", (2,)), ("c", [("d", "O")])]), "each field"),
+                              (np.zeros((2, 2), np.longdouble), "float64"), (np.zeros((2, 2), "M8[s]"), "float32")):
             self.assertIn(remedy, self.message(self.savez(x=array)), array.dtype)
+            path = self.write("a.npz", self.savez(x=stack, odd=array))
+            line = "tensor x -> x.embed axes=position,feature\n"
+            self.assertIn("array 'odd': no statement is about it", self.refused(path, "--map", self.write("map", line)))
+            self.assertRecords(self.export(path, "--map", self.write("map", line + "ignore odd")),
+                               records_of({"x.embed": stack}))
         for array in (np.zeros((2, 2), np.int64), np.zeros((2, 2), bool), np.zeros((2, 2), np.uint8)):
             self.assertIn("array 'x': elements of type %s are not read" % array.dtype.name, self.message(self.savez(x=array)))
 
@@ -125,6 +133,40 @@ class MalformedTests(TestCase):
             with self.assertRaises(Exception):
                 safetensors.numpy.load(bad)
             self.assertTrue(self.message(bad, "a.safetensors", lines))
+
+    @unittest.skipUnless(safetensors, "safetensors is not installed")
+    def test_types_of_safetensors(self):
+        """As above: the package writes complex numbers and 8-bit floats that are no records."""
+        stack = np.ones((2, 3), np.float32)
+        for name, size in (("C64", 8), ("F8_E8M0", 1), ("F8_E4M3FNUZ", 1), ("F8_E4M3", 1)):
+            header = {"odd": {"dtype": name, "shape": [2], "data_offsets": [0, 2 * size]},
+                      "x": {"dtype": "F32", "shape": [2, 3], "data_offsets": [2 * size, 2 * size + 24]}}
+            text = json.dumps(header).encode()
+            path = self.write("a.safetensors", struct.pack("<Q", len(text)) + text + bytes(2 * size) + stack.tobytes())
+            line = "tensor x -> x.embed axes=position,feature\n"
+            mapping = self.write("map", line + "tensor odd -> logits axes=position")
+            self.assertIn("array 'odd': elements of type ", self.refused(path, "--map", mapping))
+            self.assertRecords(self.export(path, "--map", self.write("map", line + "ignore odd")),
+                               records_of({"x.embed": stack}))
+
+    def test_suggested_lines(self):
+        """The line that a message ends with leaves the array out, whatever numpy or safetensors let it be called."""
+        names = ["a b", "*", "w[0]?", "{layer}", "say \"hi\"", "back\\slash", "#1", "caf\u00e9", "cafe\u0301",
+                 "\u65e5\u672c", "tab\there", "line\nbreak", "\x1b[31mred", "zero\u200bwidth", "'", "}"]
+        arrays = {name: np.zeros(1, np.float32) for name in names}
+        arrays["x"] = np.ones((2, 3), np.float32)
+        np.savez(self.path("a.npz"), **arrays)
+        paths = [self.path("a.npz")]
+        if safetensors:
+            safetensors.numpy.save_file(arrays, self.path("a.safetensors"))
+            paths.append(self.path("a.safetensors"))
+        for path in paths:
+            lines = "tensor x -> x.embed axes=position,feature\n"
+            for left in range(len(names), 0, -1):
+                message = self.refused(path, "--map", self.write("map", lines))
+                lines += message.split("or exclude it by the line: ")[1] + "\n"
+                self.assertEqual(lines.count("\n"), len(names) - left + 2)
+            self.assertRecords(self.export(path, "--map", self.write("map", lines)), records_of({"x.embed": arrays["x"]}))
 
     def test_checksum(self):
         data = bytearray(self.savez(x=np.ones((2, 2), np.float32)))

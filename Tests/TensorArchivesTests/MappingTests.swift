@@ -78,6 +78,8 @@ import TraceFormat
     ("ignore \\u{}", "the number of a character behind \\u, as \\u{e9}", "its end"),
     ("ignore \\u{d800}", "the number of a character behind \\u, as \\u{e9}", "its end"),
     ("ignore \\u{layer}", "the number of a character behind \\u, as \\u{e9}", "its end"),
+    ("ignore \\u{-0}", "the number of a character behind \\u, as \\u{e9}", "its end"),
+    ("ignore \\u{100000041}", "the number of a character behind \\u, as \\u{e9}", "its end"),
     ("ignore \\u{41", "the number of a character behind \\u, as \\u{e9}", "its end"),
   ])
   func badLines(line: String, expected: String, found: String) throws {

@@ -37,8 +37,9 @@ struct MappingLine {
       if scalar == "u", rest.first == "{" {
         let digits = String(rest.dropFirst().prefix { $0 != "}" })
         rest = rest.dropFirst(digits.unicodeScalars.count + 1)
-        guard rest.popFirst() == "}", (1...8).contains(digits.utf8.count), digits.first != "+",
-          let number = UInt32(digits, radix: 16), let named = UnicodeScalar(number)
+        let isNumber = digits.utf8.allSatisfy { UnicodeScalar($0).properties.isASCIIHexDigit }
+        guard rest.popFirst() == "}", isNumber, let number = UInt32(digits, radix: 16),
+          let named = UnicodeScalar(number)
         else { throw PatternError("the number of a character behind \\u, as \\u{e9}") }
         scalar = named
         written += "{\(digits)}"

@@ -30,7 +30,7 @@ extension GoldenRun {
   }
 
   private mutating func takeLacking(_ actual: borrowing some TensorSource & ~Copyable) {
-    let isDamaged = !actual.problems.isEmpty || !actual.isComplete
+    let isDamaged = actual.problems.contains(where: \.isDamage) || !actual.isComplete
     for key in lacking {
       let reason = UnmatchedRecord.Reason(lacking: key, header: ranges.actual, isDamaged: isDamaged)
       let record = UnmatchedRecord(key: key, reason: reason)
@@ -51,6 +51,7 @@ extension GoldenRun {
   private mutating func takeUnusedPatterns() {
     func isUnused(_ pattern: NamePattern) -> Bool { !names.contains { pattern.matches($0.text) } }
     verdict.unused.only = (check.filter.names ?? []).filter(isUnused)
+    verdict.unused.except = check.filter.excluded.filter(isUnused)
     verdict.unused.rtol = check.tolerance.rtolOverrides.map(\.pattern).filter(isUnused)
     verdict.unused.atol = check.tolerance.atolOverrides.map(\.pattern).filter(isUnused)
   }

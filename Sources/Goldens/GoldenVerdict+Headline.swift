@@ -27,7 +27,7 @@ extension GoldenVerdict {
   private var incomparableReason: String {
     if !headers.conflicts.isEmpty { return "the models differ: \(headers.conflicts.joined(separator: "; "))" }
     if comparedElements == 0 { return "nothing to compare: \(emptyReason)" }
-    if let problem = problems.entries.first { return "the trace is damaged: \(problem.message)" }
+    if let problem = problems.entries.first { return "the trace: \(problem.message)" }
     if let shapeMismatchReason { return shapeMismatchReason }
     let missing = [
       Self.lacking(unmatched.expected, "the trace", "the golden"),

@@ -41,7 +41,7 @@ struct CheckpointLayout {
     let start = file.byteArray(0..<min(8, file.byteCount))
     // What looks like a tokenizer may be a checkpoint without a hidden_dim: both are said, below.
     let kind = FileKind(firstBytes: start)
-    if let kind, [.trace, .golden, .text].contains(kind) { throw .otherKind(kind) }
+    if let kind, [.trace, .golden, .zip, .npy, .text].contains(kind) { throw .otherKind(kind) }
     let isLegacy = UInt32(bitPattern: try word(0)) != Self.magic
     let first = isLegacy ? 0 : 8
     if isLegacy {

@@ -20,7 +20,8 @@ package final class ArchiveFile: Sendable {
   /// Looks what a mapped file is.
   package init(_ mapped: consuming MappedFile) throws(ArchiveError) {
     guard let kind = ArchiveKind(mapped.bytes) else {
-      throw ArchiveError(mapped.path, .file, .unknownFormat(found: mapped.bytes.prefix(8, at: 0)))
+      throw ArchiveError(
+        mapped.path, .file, .unknownFormat(ArchiveKind(path: mapped.path), found: mapped.bytes.prefix(9, at: 0)))
     }
     self.kind = kind
     self.mapped = mapped

@@ -3,10 +3,14 @@ import TraceFormat
 /// Collects the arrays of files.
 struct ArchiveReader {
   private(set) var files: [ArchiveFile] = []
-  /// By file: what it is called without its extension.
-  private var names: [String] = []
+  /// By file: which operand it is, or is in.
+  private var operandOfFile: [Int] = []
+  /// By file: its path in the operand, without its extension; nil where it is the operand.
+  private var pathsInFolder: [String?] = []
+  /// The files and folders as they were named.
+  private var operands: [String] = []
   private(set) var arrays: [StoredArray] = []
-  private var metadataFound: [(file: Int, metadata: TraceMetadata)] = []
+  private(set) var told = ToldParts()
   private var layouts: [ArrayLayout: ArrayLayout] = [:]
 
   /// The file of a folder that tells what the arrays themselves do not.
@@ -14,85 +18,123 @@ struct ArchiveReader {
 
   /// Takes in a file, or all arrays of a folder.
   mutating func open(_ path: String) throws(ArchiveError) {
-    guard ArchiveFolder.isFolder(path) else {
-      add(try ArchiveFile(path: path), name: Self.stem(of: path))
-      return
+    guard ArchiveFolder.isFolder(path) else { return add(try ArchiveFile(path: path)) }
+    let folder = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    let names = try ArchiveFolder.files(in: folder)
+    let first = files.count
+    for (name, label) in zip(names, Self.labels(inFolder: names)) {
+      files.append(try ArchiveFile(path: "\(folder)/\(name)"))
+      operandOfFile.append(operands.count)
+      pathsInFolder.append(label)
     }
-    let names = try ArchiveFolder.files(in: path)
-    for name in names {
-      let dot = name.lastIndex(of: ".") ?? name.endIndex
-      add(try ArchiveFile(path: "\(path)/\(name)"), name: String(name[..<dot]))
-    }
-    let metadataPath = "\(path)/\(Self.metadataName)"
+    operands.append(path)
+    let metadataPath = "\(folder)/\(Self.metadataName)"
     guard !names.isEmpty, ArchiveFolder.isFile(metadataPath) else { return }
     let file: MappedFile
     do { file = try MappedFile(path: metadataPath) } catch { throw ArchiveError(metadataPath, .file, .system(error)) }
-    metadataFound.append((files.count - 1, try TraceMetadata(file.bytes, 0..<file.byteCount, file: metadataPath)))
+    let metadata = try TraceMetadata(file.bytes, 0..<file.byteCount, file: metadataPath)
+    told.add(metadata, path: metadataPath, folder: first..<files.count)
+  }
+
+  /// Paths in a folder without their extensions, but where these alone tell two apart.
+  private static func labels(inFolder names: [String]) -> [String] {
+    func stem(_ name: String) -> String { name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name }
+    var counts: [[UInt8]: Int] = [:]
+    for name in names { counts[Array(stem(name).utf8), default: 0] += 1 }
+    return names.map { counts[Array(stem($0).utf8)] == 1 ? stem($0) : $0 }
   }
 
   /// Takes in a file.
-  mutating func add(_ file: ArchiveFile, name: String) {
+  mutating func add(_ file: ArchiveFile) {
     files.append(file)
-    names.append(name)
-  }
-
-  /// A path's last part without the extension of an archive.
-  static func stem(of path: String) -> String {
-    let name = path.split(separator: "/").last.map(String.init) ?? path
-    for kind in [ArchiveKind.npy, .npz, .safetensors] where name.hasSuffix(kind.rawValue) && name != kind.rawValue {
-      return String(name.dropLast(kind.rawValue.count))
-    }
-    return name
+    operandOfFile.append(operands.count)
+    pathsInFolder.append(nil)
+    operands.append(file.path)
   }
 
   /// Reads what all files hold.
   mutating func read() throws(ArchiveError) {
+    let labels = operands.count > 1 ? ArchiveLabels.distinct(operands) : operands.map { _ in "" }
     for number in files.indices {
+      let place = place(of: number, label: labels[operandOfFile[number]])
       switch files[number].kind {
-      case .npy: try readArray(number)
-      case .npz: try readZip(number)
-      case .safetensors: try readTensors(number)
+      case .npy: try readArray(number, place)
+      case .npz: try readZip(number, place)
+      case .safetensors: try readTensors(number, place)
       }
     }
-    var known: Set<String> = []
-    for array in arrays where !known.insert(array.name).inserted {
-      throw ArchiveError(files[array.file].path, .file, .duplicateName(array.name))
+    try requireDistinct()
+  }
+
+  /// What the arrays of a file are called before their names in it.
+  private struct Place {
+    /// The label of the operand, where there are several, and a slash.
+    var folder = ""
+    /// The same, and what the file is called.
+    var file = ""
+    /// The name of the array where the file is one and has no names in it.
+    var array = ""
+  }
+
+  private func place(of number: Int, label: String) -> Place {
+    let isAlone = files.count == 1
+    let stem = ArchiveLabels.stem(of: operands[operandOfFile[number]].split(separator: "/").last.map(String.init) ?? "")
+    guard let path = pathsInFolder[number] else {
+      guard !isAlone else { return Place(array: stem) }
+      let folder = label.hasSuffix(stem) ? String(label.dropLast(stem.count)) : ""
+      return Place(folder: folder, file: label + "/", array: String(label.dropFirst(folder.count)))
+    }
+    let folder = label.isEmpty ? "" : label + "/"
+    return Place(folder: folder, file: isAlone ? "" : folder + path + "/", array: path)
+  }
+
+  /// A name must lead to one array.
+  private func requireDistinct() throws(ArchiveError) {
+    var known: [[UInt8]: Int] = [:]
+    for (number, array) in arrays.enumerated() {
+      guard let other = known.updateValue(number, forKey: Array(array.name.utf8)) else { continue }
+      throw ArchiveError(
+        files[array.file].path, .array(array.name),
+        .sameName(asInFile: files[arrays[other].file].path))
     }
   }
 
-  private mutating func readArray(_ number: Int) throws(ArchiveError) {
+  private mutating func readArray(_ number: Int, _ place: Place) throws(ArchiveError) {
     let file = files[number]
     let header = try file.withBytes { (bytes) throws(ArchiveError) in
       try NpyHeader(bytes, 0..<bytes.byteCount, file: file.path)
     }
+    let prefix = place.folder.utf8.count
     arrays.append(
       StoredArray(
-        name: names[number], prefixLength: 0, file: number, layout: shared(header.layout), offset: header.length,
-        checksum: nil, memberOffset: 0))
+        name: place.folder + place.array, prefixes: (prefix, prefix), file: number, layout: shared(header.layout),
+        elements: header.length..<file.byteCount, checksum: nil, memberOffset: 0))
   }
 
-  private mutating func readZip(_ number: Int) throws(ArchiveError) {
+  private mutating func readZip(_ number: Int, _ place: Place) throws(ArchiveError) {
     let file = files[number]
     try file.withBytes { (bytes) throws(ArchiveError) in
       for member in try ZipDirectory(bytes, name: file.path).members where !member.isFolder {
         if member.name == Self.metadataName {
-          metadataFound.append((number, try Self.metadata(bytes, member, file.path)))
+          told.add(try Self.metadata(bytes, member, file.path), path: file.path, file: number)
         } else {
-          try readMember(bytes, member, number)
+          try readMember(bytes, member, number, place)
         }
       }
     }
   }
 
-  private mutating func readMember(_ bytes: RawSpan, _ member: ZipMember, _ number: Int) throws(ArchiveError) {
+  private mutating func readMember(
+    _ bytes: RawSpan, _ member: ZipMember, _ number: Int, _ place: Place
+  ) throws(ArchiveError) {
     let path = files[number].path
     guard member.name.hasSuffix(ArchiveKind.npy.rawValue) else {
       throw ArchiveError(path, .offset(member.headerOffset), .notAnArray(member.name))
     }
     let header = try NpyHeader(bytes, member.range, file: path)
     append(
-      String(member.name.dropLast(ArchiveKind.npy.rawValue.count)), number, shared(header.layout),
-      offset: member.range.lowerBound + header.length, checksum: member.checksum,
+      String(member.name.dropLast(ArchiveKind.npy.rawValue.count)), number, place, header.layout,
+      elements: (member.range.lowerBound + header.length)..<member.range.upperBound, checksum: member.checksum,
       memberOffset: member.range.lowerBound)
   }
 
@@ -108,54 +150,42 @@ struct ArchiveReader {
     return try TraceMetadata(bytes, member.range, file: path)
   }
 
-  private mutating func readTensors(_ number: Int) throws(ArchiveError) {
+  private mutating func readTensors(_ number: Int, _ place: Place) throws(ArchiveError) {
     let file = files[number]
     let header = try file.withBytes { (bytes) throws(ArchiveError) in
       try SafetensorsHeader(bytes, file: file.path)
     }
     for tensor in header.tensors {
       append(
-        tensor.name, number, tensor.layout, offset: tensor.range.lowerBound, checksum: nil,
+        tensor.name, number, place, tensor.layout, elements: tensor.range, checksum: nil,
         memberOffset: tensor.range.lowerBound)
     }
     guard let text = header.metadata[TraceMetadata.safetensorsKey] else { return }
     let utf8 = Array(text.utf8)
-    metadataFound.append(
-      (number, try TraceMetadata(utf8.span.bytes, 0..<utf8.count, file: "\(file.path): metadata 'trace'")))
+    let metadata = try TraceMetadata(utf8.span.bytes, 0..<utf8.count, file: "\(file.path): metadata 'trace'")
+    told.add(metadata, path: file.path, file: number)
   }
 
   private mutating func append(
-    _ name: String, _ number: Int, _ layout: ArrayLayout, offset: Int, checksum: UInt32?, memberOffset: Int
+    _ name: String, _ number: Int, _ place: Place, _ layout: Result<ArrayLayout, ArchiveRule>, elements: Range<Int>,
+    checksum: UInt32?, memberOffset: Int
   ) {
-    let prefix = files.count > 1 ? "\(names[number])/" : ""
     arrays.append(
       StoredArray(
-        name: prefix + name, prefixLength: prefix.utf8.count, file: number, layout: layout, offset: offset,
-        checksum: checksum, memberOffset: memberOffset))
+        name: place.file + name, prefixes: (place.file.utf8.count, place.folder.utf8.count), file: number,
+        layout: shared(layout), elements: elements, checksum: checksum, memberOffset: memberOffset))
   }
 
   /// Equal layouts share their memory.
-  private mutating func shared(_ layout: ArrayLayout) -> ArrayLayout {
-    if let known = layouts[layout] { return known }
+  private mutating func shared(_ layout: Result<ArrayLayout, ArchiveRule>) -> Result<ArrayLayout, ArchiveRule> {
+    guard case .success(let layout) = layout else { return layout }
+    if let known = layouts[layout] { return .success(known) }
     layouts[layout] = layout
-    return layout
+    return .success(layout)
   }
 
-  /// What is wrong with the numbers of the parts that several exports say they are.
-  var partProblems: [TraceError] {
-    guard metadataFound.count > 1 else { return [] }
-    let parts = metadataFound.map { (path: files[$0.file].path, header: $0.metadata.header) }
-    let count = parts.compactMap { $0.header[integer: .parts] }.max()
-    return TraceHeader.partNumberProblems(parts, count: count)
-  }
-
-  /// What the files say together of the trace, and what they disagree about.
-  func metadata() -> (TraceMetadata?, [ArchiveError]) {
-    guard var whole = metadataFound.first?.metadata else { return (nil, []) }
-    var conflicts: [ArchiveError] = []
-    for (file, other) in metadataFound.dropFirst() {
-      conflicts += whole.unite(with: other).map { ArchiveError(files[file].path, .file, $0) }
-    }
-    return (whole, conflicts)
+  /// What the files say together of the trace.
+  var united: ToldParts.Union? {
+    told.united(files: files.map(\.path), isFolder: pathsInFolder.contains { $0 != nil })
   }
 }

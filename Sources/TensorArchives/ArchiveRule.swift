@@ -4,8 +4,8 @@ package import TraceFormat
 package enum ArchiveRule: Equatable, Sendable {
   /// A system call failed.
   case system(FileError)
-  /// The file is neither of the formats that are read.
-  case unknownFormat(found: [UInt8])
+  /// The file is neither of the formats that are read, nor the one that its name says.
+  case unknownFormat(ArchiveKind?, found: [UInt8])
   /// A part of the file needs more bytes than there are.
   case beyondEnd(String, needed: UInt64, available: Int)
   /// Other bytes should stand here.
@@ -14,6 +14,8 @@ package enum ArchiveRule: Equatable, Sendable {
   case invalid(String, expected: String, found: String)
   /// Two arrays of one set have one name.
   case duplicateName(String)
+  /// An array has the name of one in another file of the set.
+  case sameName(asInFile: String)
   /// There is nothing to compare.
   case noArrays(String)
   /// The elements of an array are in a format that is not read; the second text is the remedy.
@@ -52,13 +54,16 @@ extension ArchiveRule: CustomStringConvertible {
   package var description: String {
     switch self {
     case .system(let error): error.description
-    case .unknownFormat(let found):
-      "expected an .npy, .npz or .safetensors file, found \(Self.hex(found))"
+    case .unknownFormat(let kind, let found):
+      (kind.map { "it is no \($0.rawValue) file, as its name says: expected \($0.beginning)" }
+        ?? "expected an .npy, .npz or .safetensors file") + ", found "
+        + (FileKind(firstBytes: Array(found.prefix(8)))?.rawValue ?? Self.hex(found))
     case .beyondEnd(let what, let needed, let available):
       "\(what) needs \(needed) bytes, but only \(available) are left"
     case .unexpectedBytes(let expected, let found): "expected \(expected), found \(Self.hex(found))"
     case .invalid(let what, let expected, let found): "\(what): expected \(expected), found \(found)"
     case .duplicateName(let name): "two arrays are called '\(name)'"
+    case .sameName(let file): "\(file) has one of this name too: rename one of the files"
     case .noArrays(let remedy): "there are no arrays: \(remedy)"
     case .unsupportedType(let found, let remedy): "elements of type \(found) are not read: \(remedy)"
     case .compressed(let name, let method):

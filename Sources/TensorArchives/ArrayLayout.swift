@@ -11,8 +11,8 @@ package struct ArrayLayout: Hashable, Sendable {
   /// Number of bytes.
   package let byteCount: Int
 
-  /// A layout without gaps; nil when its size overflows or a length is negative. Lengths of zero are no excuse for the others:
-  /// any product of lengths can be taken without a check.
+  /// A layout without gaps; nil when its size overflows or a length is negative. Lengths of zero are no excuse for the
+  /// others: any product of lengths can be taken without a check.
   ///
   /// - Parameter isFortranOrder: whether the first axis varies fastest instead of the last.
   package init?(type: ArrayType, shape: [Int], isFortranOrder: Bool = false) {

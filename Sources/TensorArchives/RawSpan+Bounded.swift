@@ -10,6 +10,17 @@ extension RawSpan {
   /// Whether these bytes stand at an offset.
   func holds(_ bytes: [UInt8], at offset: Int) -> Bool { prefix(bytes.count, at: offset) == bytes }
 
+  /// Whether it is as long as another span and holds the same bytes.
+  func holdsSameBytes(as other: RawSpan) -> Bool {
+    guard byteCount == other.byteCount else { return false }
+    let wordsEnd = byteCount / 8 * 8
+    for offset in stride(from: 0, to: wordsEnd, by: 8)
+    where integer(at: offset, as: UInt64.self) != other.integer(at: offset, as: UInt64.self) { return false }
+    return (wordsEnd..<byteCount).allSatisfy { offset in
+      integer(at: offset, as: UInt8.self) == other.integer(at: offset, as: UInt8.self)
+    }
+  }
+
   /// Checks that a part lies inside the span.
   ///
   /// - Parameters:

@@ -1,20 +1,17 @@
 import TraceFormat
 
-/// The arrays of one set: those of a lone archive, of several, or of a folder.
+/// The arrays of one set: those of a lone archive, of several, or of folders.
 ///
-/// An array is called as in its file where there is one file, and `ARCHIVE/NAME` where there are several, with the
-/// archive's name without its extension. A lone .npy file has its own name, in a folder its path in there, without `.npy`.
+/// An array is called as in its file where there is one file. In a folder that is `FILE/NAME`, with the file's path in
+/// the folder without its extension; a .npy file has no name in it, and is called by its path. Where several files and
+/// folders are given, what each is called stands before it, with as much of its path as tells it from the others.
 package struct TensorArchive: Sendable {
   /// The files, mapped.
   package let files: [ArchiveFile]
   /// The arrays in the order of the files.
   package let arrays: [StoredArray]
-  /// What an export of ours says of the trace that it was made from; nil where no file says it.
-  package let metadata: TraceMetadata?
-  /// What the metadata of several files disagree about.
-  let conflicts: [ArchiveError]
-  /// Parts that are missing, doubled or out of range, as their metadata say.
-  let partProblems: [TraceError]
+  /// What exports of ours say together of the trace that they were made from; nil where no file says it.
+  let told: ToldParts.Union?
 
   /// Opens archives, arrays and folders of them.
   package init(paths: [String]) throws(ArchiveError) {
@@ -26,7 +23,7 @@ package struct TensorArchive: Sendable {
   /// Reads files that are open.
   package init(files: [ArchiveFile]) throws(ArchiveError) {
     var reader = ArchiveReader()
-    for file in files { reader.add(file, name: ArchiveReader.stem(of: file.path)) }
+    for file in files { reader.add(file) }
     try self.init(reader)
   }
 
@@ -34,8 +31,7 @@ package struct TensorArchive: Sendable {
     try reader.read()
     files = reader.files
     arrays = reader.arrays
-    (metadata, conflicts) = reader.metadata()
-    partProblems = reader.partProblems
+    told = reader.united
   }
 
   /// An error about an array.

@@ -62,6 +62,9 @@ package struct Command<Target> {
   package func parse(_ arguments: [Argument], into target: inout Target) throws(UsageError) -> Request {
     let split = try split(arguments)
     if let request = split.request { return request }
+    guard !split.operands.contains(where: \.bytes.isEmpty) else {
+      throw UsageError("expected the name of a file, found an empty argument; is a variable of the shell not set?")
+    }
     for occurrence in split.occurrences { try occurrence.option.apply(to: &target, occurrence.value) }
     return .run(operands: split.operands)
   }

@@ -25,6 +25,15 @@ extension Option {
     ]
   }
 
+  /// `--except`, for what compares and reads traces.
+  ///
+  /// Given several times, it collects.
+  package static func exclusion(_ filter: WritableKeyPath<Target, RecordFilter>, help: String) -> Option {
+    Option("except", value: "SITES", help: help) { target, value throws(UsageError) in
+      target[keyPath: filter].excluded += try value.patterns()
+    }
+  }
+
   /// What help says of the values of these options.
   package static var selectionDetails: String {
     "SITES is a comma-separated list of sites (q.rope), buffers (q, all its sites) and globs (*.rope); given several "

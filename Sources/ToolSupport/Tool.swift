@@ -98,6 +98,21 @@ package enum Tool {
     }
   }
 
+  /// Whether a file lies in a folder, or at any depth below it, however the paths are written.
+  package static func lies(_ path: String, in folder: String, atAnyDepth: Bool) -> Bool {
+    guard let wanted = FileIdentity(folder) else { return false }
+    let slash = path.lastIndex(of: "/")
+    var parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    var identity = FileIdentity(parent)
+    while let known = identity {
+      if known == wanted { return true }
+      parent += "/.."
+      identity = FileIdentity(parent)
+      if !atAnyDepth || identity == known { return false }
+    }
+    return false
+  }
+
   /// Checks, before anything is opened for writing, that no output is an input or another output, however the paths are
   /// written. A file is written as `PATH.partial` first, so that name counts as well.
   package static func requireApart(outputs: [String], inputs: [String]) throws {

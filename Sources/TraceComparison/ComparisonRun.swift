@@ -55,7 +55,7 @@ struct ComparisonRun {
 
   /// Whether records may be missing because the source is damaged; of a live one it is not known yet.
   static func isDamaged(_ source: borrowing some TensorSource & ~Copyable) -> Bool {
-    !source.problems.isEmpty || (!source.isComplete && !source.isLive)
+    source.problems.contains(where: \.isDamage) || (!source.isComplete && !source.isLive)
   }
 
   /// Takes the place where the tokens part; nothing is compared from there on.
@@ -159,6 +159,7 @@ struct ComparisonRun {
     // Of what was not looked at nothing is known.
     if verdict.headers.conflicts.isEmpty, !verdict.isStopped {
       verdict.unusedPatterns = (comparison.filter.names ?? []).filter(isUnused)
+      verdict.unusedExclusions = comparison.filter.excluded.filter(isUnused)
       verdict.unusedRtolPatterns = comparison.tolerance.rtolOverrides.map(\.pattern).filter(isUnused)
       verdict.unusedAtolPatterns = comparison.tolerance.atolOverrides.map(\.pattern).filter(isUnused)
       for pattern in verdict.unusedRtolPatterns + verdict.unusedAtolPatterns {

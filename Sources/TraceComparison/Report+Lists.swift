@@ -77,7 +77,8 @@ extension Report {
     if verdict.comparesCommonOnly {
       lines.append("These were left out of the comparison (--common).")
     } else {
-      lines.append("--common compares what both traces have; --only, --layers and --positions name what to compare.")
+      lines.append(
+        "--common compares what both traces have; --only, --except, --layers and --positions name what to compare.")
     }
     return lines
   }

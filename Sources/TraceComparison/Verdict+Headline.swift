@@ -44,7 +44,7 @@ extension Verdict {
     if comparedElements == 0 {
       return "nothing to compare: no record that both traces have holds an element"
     }
-    if let problem = problems.entries.first { return problem.damage }
+    if let problem = problems.entries.first { return problem.text }
     if let shapeMismatchReason { return shapeMismatchReason }
     let missing = [
       Self.lacking(unmatchedExpected, holder: .expected), Self.lacking(unmatchedActual, holder: .actual),

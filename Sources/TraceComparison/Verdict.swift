@@ -29,9 +29,6 @@ public struct Verdict: Sendable {
 
     /// Both in one line.
     package var text: String { side.map { "\($0.rawValue): \(message)" } ?? message }
-
-    /// The same of a trace that can be read in part.
-    package var damage: String { side.map { "\($0.rawValue) is damaged: \(message)" } ?? message }
   }
 
   /// A record whose shape differs.
@@ -114,6 +111,8 @@ public struct Verdict: Sendable {
   public internal(set) var travel = Travel()
   /// Patterns of the filter that match no name in either trace.
   public internal(set) var unusedPatterns: [NamePattern] = []
+  /// Patterns of names to be left out that match no name in either trace.
+  public internal(set) var unusedExclusions: [NamePattern] = []
   /// Patterns of the relative tolerances that match no name in either trace.
   public internal(set) var unusedRtolPatterns: [NamePattern] = []
   /// Patterns of the absolute tolerances that match no name in either trace.

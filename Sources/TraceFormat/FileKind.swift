@@ -8,6 +8,10 @@ public enum FileKind: String, Sendable {
   case tokenizer = "a tokenizer"
   /// What is kept of a trace in a repository.
   case golden = "a golden"
+  /// Arrays of other programs, as numpy.savez writes them; other zip archives begin alike.
+  case zip = "a zip archive, as .npz files are"
+  /// One array, as numpy.save writes it.
+  case npy = "an array (.npy)"
   /// Something for people.
   case text = "text"
 
@@ -19,6 +23,11 @@ public enum FileKind: String, Sendable {
     }
     if bytes.elementsEqual("tracedif".utf8) {
       self = .golden
+      return
+    }
+    let arrays: [([UInt8], FileKind)] = [([0x50, 0x4B, 3, 4], .zip), ([0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59], .npy)]
+    if let found = arrays.first(where: { bytes.starts(with: $0.0) }) {
+      self = found.1
       return
     }
     guard bytes.count == 8 else { return nil }

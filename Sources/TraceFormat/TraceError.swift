@@ -1,5 +1,5 @@
-/// What is wrong with a trace: a case per broken rule of `docs/trace-format.md`, with the byte offset, what was expected
-/// and what was found.
+/// What is wrong with a trace: a case per broken rule of `docs/trace-format.md`, with the byte offset, what was
+/// expected and what was found.
 public enum TraceError: Error, Equatable, Sendable {
   /// A system call failed.
   case file(FileError)
@@ -33,6 +33,9 @@ public enum TraceError: Error, Equatable, Sendable {
   case cannotRecord(String)
   /// Something is wrong in a file of another format; the text says where, what was expected and found.
   case foreign(String)
+  /// Arrays of another program and what is said of them do not fit: an array that nobody mentions, a record that one
+  /// file holds twice. Nothing is damaged by it. The text says where, what was expected and found.
+  case unclear(String)
   /// Something is wrong in one of the files that make a trace.
   indirect case inPart(path: String, TraceError)
   /// A header field of a model or a run has different values in two parts of one trace.
@@ -52,6 +55,19 @@ public enum TraceError: Error, Equatable, Sendable {
     position: Int, more: Int, path: String, token: TraceToken, otherPath: String, otherToken: TraceToken)
   /// A chunk of a stream stands behind one that comes later in the order of execution.
   case outOfOrder(ChunkKind, RecordKey, offset: Int, after: RecordKey)
+}
+
+extension TraceError {
+  /// Whether records may be lost by it: bytes of a file are missing, or cannot be read.
+  package var isDamage: Bool {
+    switch self {
+    case .unclear, .partsDisagree, .partsMissing, .partRepeated, .partCountInvalid, .partOutOfRange, .copiesDiffer,
+      .tokensDiffer:
+      false
+    case .inPart(_, let error): error.isDamage
+    default: true
+    }
+  }
 }
 
 /// The kinds of chunk that a trace is made of.
@@ -101,7 +117,7 @@ extension TraceError: CustomStringConvertible {
     case .tokenMissing(let position, let offset):
       "the record at offset \(offset) has no token for its position \(position) before it"
     case .cannotRecord(let reason): reason
-    case .foreign(let text): text
+    case .foreign(let text), .unclear(let text): text
     case .inPart, .partsDisagree, .partsMissing, .partRepeated, .partCountInvalid, .partOutOfRange, .copiesDiffer,
       .tokensDiffer:
       partsDescription

@@ -8,7 +8,7 @@ extension TraceHeader {
   /// are united. Fields that the format does not define are kept where all that have them agree.
   ///
   /// - Returns: the header, and what is wrong with the parts together.
-  static func united(_ parts: [Part]) -> (header: TraceHeader, problems: [TraceError]) {
+  package static func united(_ parts: [Part]) -> (header: TraceHeader, problems: [TraceError]) {
     var producers: [String] = []
     for part in parts where !producers.contains(part.header.producer) { producers.append(part.header.producer) }
     var union = TraceHeader(producer: producers.joined(separator: ", "))
@@ -60,7 +60,7 @@ extension TraceHeader {
   }
 
   /// What is wrong with the parts' numbers; parts that do not say theirs may be any.
-  package static func partNumberProblems(_ parts: [Part], count: Int?) -> [TraceError] {
+  private static func partNumberProblems(_ parts: [Part], count: Int?) -> [TraceError] {
     if let count, count < 1 { return [.partCountInvalid(count)] }
     var problems: [TraceError] = []
     var holders: [Int: String] = [:]

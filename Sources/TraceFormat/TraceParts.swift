@@ -34,7 +34,7 @@ public struct TraceParts: ~Copyable, RandomAccessSource {
     var parts: [Part] = []
     for path in paths { parts.append(try Part(path: path)) }
     let (header, headerProblems) = TraceHeader.united(parts.map { ($0.file.path, $0.file.header) })
-    let (tokens, tokenProblems) = Self.tokens(of: parts)
+    let (tokens, tokenProblems) = TraceToken.united(parts.map { ($0.file.path, $0.file.tokens) })
     var problems = headerProblems + tokenProblems
     for part in parts {
       problems += part.file.problems.map { .inPart(path: part.file.path, $0) }
@@ -120,35 +120,5 @@ public struct TraceParts: ~Copyable, RandomAccessSource {
       if self.key(at: middle) < key { low = middle + 1 } else { high = middle }
     }
     return low < recordCount && self.key(at: low) == key ? low : nil
-  }
-
-  /// The tokens of all parts, and what is wrong where two know different ones; a text that is unknown to one is the other's.
-  private static func tokens(of parts: [Part]) -> ([Int: TraceToken], [TraceError]) {
-    var tokens: [Int: TraceToken] = [:]
-    var holders: [Int: Int] = [:]
-    var problems: [TraceError] = []
-    for (number, part) in parts.enumerated() {
-      var differing: [Int] = []
-      for (position, token) in part.file.tokens {
-        guard let known = tokens[position] else {
-          tokens[position] = token
-          holders[position] = number
-          continue
-        }
-        let isOtherText = known.text != nil && token.text != nil && known.text != token.text
-        if known.id != token.id || isOtherText {
-          differing.append(position)
-        } else if known.text == nil {
-          tokens[position] = token
-        }
-      }
-      guard let first = differing.min(), let known = tokens[first], let own = part.file.tokens[first] else { continue }
-      let other = parts[holders[first] ?? 0]
-      problems.append(
-        .tokensDiffer(
-          position: first, more: differing.count - 1, path: other.file.path, token: known, otherPath: part.file.path,
-          otherToken: own))
-    }
-    return (tokens, problems)
   }
 }

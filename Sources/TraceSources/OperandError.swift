@@ -17,6 +17,8 @@ package enum OperandError: Error, Equatable, Sendable {
   case streamAmongParts(String)
   /// A trace is needed that can be read in any order, and this is a stream.
   case stream(String)
+  /// A stream holds arrays.
+  case arraysInStream(String, ArchiveKind)
   /// A file was named twice.
   case repeated(String)
   /// The arrays of another program, or what maps them to records, cannot be read.
@@ -39,6 +41,9 @@ extension OperandError: CustomStringConvertible, FileErrorCarrier {
       "\(path): expected a file, since there are several parts, found a stream: write it to a file first"
     case .stream(let path):
       "\(path): expected a file, since the trace is read more than once, found a stream: write it to a file first"
+    case .arraysInStream(let path, let kind):
+      "\(path): arrays (it looks like \(kind.rawValue)) cannot come through a pipe, since they are read at any place: "
+        + "write them to a file and give its name"
     case .repeated(let path): "\(path): the file is named twice"
     case .arrays(let error): error.description
     }

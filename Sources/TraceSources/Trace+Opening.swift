@@ -14,7 +14,7 @@ extension Trace {
     case .stream(let path): throw .stream(path)
     case .arrays(let paths):
       do throws(ArchiveError) {
-        let mapping = try operands.mapping.map { (path) throws(ArchiveError) in try ArrayMapping(path: path) }
+        let mapping = try operands.mapping.map { (file) throws(ArchiveError) in try file.mapping() }
         self = .arrays(try ArrayTrace(TensorArchive(paths: paths), mapping: mapping))
       } catch { throw .arrays(error) }
     }
@@ -33,7 +33,12 @@ extension TraceInput {
   package init(_ operands: TraceOperands) throws(OperandError) {
     switch operands.content {
     case .stream(let path):
-      do { self = .stream(try TraceStream(path: path)) } catch { throw .trace(path: path, error) }
+      do throws(TraceError) { self = .stream(try TraceStream(path: path)) } catch {
+        if case .notATrace(let found) = error, let kind = ArchiveKind(firstBytes: found) {
+          throw .arraysInStream(path, kind)
+        }
+        throw .trace(path: path, error)
+      }
     default: self = .trace(try Trace(operands))
     }
   }

@@ -1,8 +1,8 @@
-import TensorArchives
+package import TensorArchives
 import TraceFormat
 
-/// The operands of a command line that name one trace, and what they turn out to be. Nothing is opened for reading yet but
-/// for a look at the first bytes of regular files.
+/// The operands of a command line that name one trace, and what they turn out to be. Nothing is opened for reading yet
+/// but for a look at the first bytes of regular files.
 package struct TraceOperands: Sendable, Equatable {
   /// What the operands are.
   package enum Content: Sendable, Equatable {
@@ -23,27 +23,30 @@ package struct TraceOperands: Sendable, Equatable {
   /// The files that will be read, as far as they can be known; standard input is `/dev/stdin`.
   package let inputs: [String]
   /// The mapping file that says what arrays are; nil where they are named as exports name them.
-  package var mapping: String?
+  package var mapping: MappingFile?
+  /// Those of the operands that are folders.
+  package let folders: [String]
 
   /// Finds out what operands are.
   ///
-  /// A file is what its first bytes say, whatever its name; one that cannot be looked at is taken for a trace, which then says
-  /// why. Of a folder, the names decide: `*.trace` and `*.trace.partial` in it; where it has none, `*.npy`, `*.npz` and
-  /// `*.safetensors` in it and its subfolders.
+  /// A file is what its first bytes say, whatever its name, and where they say nothing what its name says; one that
+  /// cannot be looked at is taken for a trace, which then says why. Of a folder, the names decide: `*.trace` and
+  /// `*.trace.partial` in it; where it has none, `*.npy`, `*.npz` and `*.safetensors` in it and its subfolders.
   ///
   /// - Parameter paths: at least one.
   package init(_ paths: [String]) throws(OperandError) {
     var traces: [(operand: String, files: [String])] = []
     var arrays: [(operand: String, files: [String])] = []
-    var hasFolder = false
+    var folders: [String] = []
     for path in paths {
       switch PathKind(path) {
       case .stream:
         guard paths.count == 1 else { throw .streamAmongParts(path) }
         (content, name, inputs) = (.stream(path), path, [path == "-" ? "/dev/stdin" : path])
+        self.folders = []
         return
       case .folder:
-        hasFolder = true
+        folders.append(path)
         let files = try Self.files(ofFolder: path).get()
         if files.areArrays { arrays.append((path, files.paths)) } else { traces.append((path, files.paths)) }
       case .file where Self.holdsArrays(path): arrays.append((path, [path]))
@@ -54,11 +57,12 @@ package struct TraceOperands: Sendable, Equatable {
       throw .mixture(trace: trace.operand, array: array.operand)
     }
     name = Self.name(of: paths)
+    self.folders = folders
     inputs = (traces + arrays).flatMap(\.files)
     try Self.requireApart(inputs)
     if !arrays.isEmpty {
       content = .arrays(arrays.map(\.operand))
-    } else if inputs.count == 1, !hasFolder {
+    } else if inputs.count == 1, folders.isEmpty {
       content = .file(inputs[0])
     } else {
       content = .parts(inputs)
@@ -103,13 +107,16 @@ package struct TraceOperands: Sendable, Equatable {
 
   /// Whether a file has the name of arrays.
   private static func isArray(_ name: String) -> Bool {
-    [".npy", ".npz", ".safetensors"].contains { name.hasSuffix($0) }
+    ArchiveKind(path: name) != nil
   }
 
-  /// Whether a file begins as a zip archive, an array of numpy or a safetensors file does.
+  /// Whether a file begins as a zip archive, an array of numpy or a safetensors file does, or is called as one and is
+  /// no trace.
   private static func holdsArrays(_ path: String) -> Bool {
     guard let file = try? MappedFile(path: path) else { return false }
-    return ArchiveKind(file.bytes) != nil
+    let kind = ArchiveKind(file.bytes)
+    let start = file.bytes.byteArray(0..<min(8, file.byteCount))
+    return kind != nil || (isArray(path) && FileKind(firstBytes: start) != .trace)
   }
 
   /// Checks that no file is named twice, however the paths are written.

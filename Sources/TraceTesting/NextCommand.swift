@@ -11,6 +11,8 @@ struct NextCommand {
     words += [reference, trace]
     add(comparison.tolerance)
     if let names = comparison.filter.names { words += ["--only", names.map(\.text).joined(separator: ",")] }
+    let excluded = comparison.filter.excluded
+    if !excluded.isEmpty { words += ["--except", excluded.map(\.text).joined(separator: ",")] }
     if let layers = comparison.filter.layers { words += ["--layers", Self.text(layers)] }
     if let positions = comparison.filter.positions { words += ["--positions", Self.text(positions)] }
     if comparison.comparesCommonOnly { words.append("--common") }

@@ -11,7 +11,8 @@ struct TraceReference {
   func judge(_ actual: borrowing TraceFile, _ comparison: Comparison) throws(ExpectationError) -> Judgement {
     let verdict = comparison.compare(try read(), actual)
     try requireUsed(
-      filter: verdict.unusedPatterns, rtol: verdict.unusedRtolPatterns, atol: verdict.unusedAtolPatterns)
+      filter: verdict.unusedPatterns + verdict.unusedExclusions, rtol: verdict.unusedRtolPatterns,
+      atol: verdict.unusedAtolPatterns)
     let path = path
     return Judgement(passes: verdict.exitStatus == 0) { name in
       Report(verdict, expectedPath: path, actualPath: name).text

@@ -89,8 +89,8 @@ enum ComparisonCommand {
   /// A pattern of the options that matches no tensor is bad usage.
   static func requireUse(of verdict: Verdict) throws(UsageError) {
     let unused = [
-      ("--only", verdict.unusedPatterns), ("--rtol", verdict.unusedRtolPatterns),
-      ("--atol", verdict.unusedAtolPatterns),
+      ("--only", verdict.unusedPatterns), ("--except", verdict.unusedExclusions),
+      ("--rtol", verdict.unusedRtolPatterns), ("--atol", verdict.unusedAtolPatterns),
     ]
     for (option, patterns) in unused {
       guard let pattern = patterns.first else { continue }
@@ -105,7 +105,7 @@ enum ComparisonCommand {
     let oracle = try openTrace(resolve([oraclePath]))
     guard oracle.isComplete, oracle.problems.isEmpty else {
       throw .failed(
-        "\(oraclePath): the oracle is cut short or damaged: \(oracle.problems.first?.description ?? "no tail")")
+        "\(oraclePath): the oracle is not a whole trace: \(oracle.problems.first?.description ?? "it has no tail")")
     }
     var expected = try openTrace(pair.expected)
     let actual = try openTrace(pair.actual)

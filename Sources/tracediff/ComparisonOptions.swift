@@ -114,6 +114,9 @@ extension ComparisonOptions {
         \.filter, only: "Compare these sites alone.",
         layers: "Compare these layers alone, without the sites outside the layers.",
         positions: "Compare these positions alone.") + [
+          .exclusion(
+            \.filter,
+            help: "Leave these sites out, such as those that one trace lacks; what else has no partner still fails."),
           Option(
             "common", help: "Compare what both traces have, and say what was left out.",
             effect: { $0.comparesCommonOnly = true }),

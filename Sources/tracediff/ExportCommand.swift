@@ -26,6 +26,11 @@ enum ExportCommand {
     }
     var operands = try resolve(paths)
     try Tool.requireApart(outputs: [output], inputs: operands.inputs + options.mapping.paths)
+    // What is written there would be read as a part of it the next time. Of traces, subfolders are not read.
+    for folder in operands.folders where Tool.lies(output, in: folder, atAnyDepth: operands.areArrays) {
+      throw UsageError(
+        "the output '\(output)' would lie in the folder '\(folder)', which is read: write it to another folder")
+    }
     try options.mapping.apply(to: &operands)
     return try write(try openTrace(operands), operands.name, to: output, format, options)
   }
@@ -36,7 +41,7 @@ enum ExportCommand {
     // What an export lacks would pass for never recorded.
     guard trace.isComplete, trace.problems.isEmpty else {
       let problem = trace.problems.first?.description ?? "the trace is cut short"
-      throw ToolError.failed("\(name): only whole traces are exported: \(problem)")
+      throw ToolError.failed("only whole traces are exported: \(naming(name, problem))")
     }
     try checkSelection(of: trace, options.filter, name)
     let outcome = try TraceExport(filter: options.filter).write(trace, to: output, format)
@@ -49,7 +54,7 @@ enum ExportCommand {
   private static func checkSelection(
     of trace: borrowing Trace, _ filter: RecordFilter, _ path: String
   ) throws(UsageError) {
-    var unused = filter.names ?? []
+    var unused = (filter.names ?? []) + filter.excluded
     var isAnyWanted = false
     for place in 0..<trace.recordCount {
       let key = trace.key(at: place)

@@ -27,7 +27,8 @@ extension ExportOptions {
           "What to write",
           Option.selection(
             \.filter, only: "Write these sites.", layers: "Write these layers.",
-            positions: "Write these positions, and what attention reads of earlier ones (k.rope, v.proj).")),
+            positions: "Write these positions, and what attention reads of earlier ones (k.rope, v.proj).")
+            + [.exclusion(\.filter, help: "Leave these sites out.")]),
         OptionGroup(
           "Output",
           [

@@ -31,7 +31,8 @@ enum GoldenChecking {
   /// A pattern that matches nothing is bad usage.
   static func requireUsed(_ verdict: GoldenVerdict) throws(GoldenFailure) {
     let unused = [
-      ("--only", verdict.unused.only), ("--rtol", verdict.unused.rtol), ("--atol", verdict.unused.atol),
+      ("--only", verdict.unused.only), ("--except", verdict.unused.except),
+      ("--rtol", verdict.unused.rtol), ("--atol", verdict.unused.atol),
     ]
     for (option, patterns) in unused {
       guard let pattern = patterns.first else { continue }

@@ -48,7 +48,7 @@ struct GoldenFiles {
   /// Does something with the trace; what goes wrong names it.
   func namingTrace<Value>(_ body: () throws(GoldenError) -> Value) throws(GoldenFailure) -> Value {
     do throws(GoldenError) { return try body() } catch {
-      throw .input(.actual, Tool.failure(error, naming: trace).description)
+      throw .input(.actual, error.fileError?.description ?? naming(trace, "\(error)"))
     }
   }
 

@@ -131,9 +131,12 @@ extension GoldenOptions {
         \.comparison.filter, only: "Compare these sites alone.",
         layers: "Compare these layers alone, without the sites outside the layers.",
         positions: "Compare these positions alone.") + [
+          .exclusion(
+            \.comparison.filter,
+            help: "Leave these sites out, such as those that the trace lacks; what else it lacks still fails."),
           Option(
             "common", help: "Compare what both have, and say what was left out.",
-            effect: { $0.comparison.comparesCommonOnly = true })
+            effect: { $0.comparison.comparesCommonOnly = true }),
         ])
   }
 }

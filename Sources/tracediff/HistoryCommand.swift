@@ -91,7 +91,7 @@ enum HistoryCommand {
       throw ToolError.failed("nothing is added to the history: \(verdict.headline)")
     }
     if let problem = verdict.problems.entries.first {
-      throw ToolError.failed("nothing is added to the history: \(problem.damage)")
+      throw ToolError.failed("nothing is added to the history: \(problem.text)")
     }
     return verdict
   }
@@ -123,9 +123,10 @@ enum HistoryCommand {
     if let jsonPath = options.jsonPath { try Tool.requireApart(outputs: [jsonPath], inputs: [path]) }
     let history = try open(path, orEmpty: false)
     guard !history.entries.isEmpty else { throw ToolError.failed("\(path): the history holds no commit") }
-    for pattern in options.filter.names ?? [] {
-      guard history.entries.contains(where: { $0.sites.contains { pattern.matches($0.name) } }) else {
-        throw UsageError("option '--only': no tensor of the history matches '\(pattern.text)'")
+    for (option, patterns) in [("--only", options.filter.names ?? []), ("--except", options.filter.excluded)] {
+      for pattern in patterns {
+        guard !history.entries.contains(where: { $0.sites.contains { pattern.matches($0.name) } }) else { continue }
+        throw UsageError("option '\(option)': no tensor of the history matches '\(pattern.text)'")
       }
     }
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false

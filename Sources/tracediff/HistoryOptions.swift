@@ -75,6 +75,7 @@ struct HistoryShowOptions {
               effect: { target, value throws(UsageError) in
                 target.filter.names = try (target.filter.names ?? []) + value.patterns()
               }),
+            .exclusion(\.filter, help: "Leave these tensors out."),
             Option(
               "json", value: "FILE|-",
               help: "Write the same as JSON; with -, standard output is that one object alone.",

@@ -20,7 +20,11 @@ extension Inspection {
     _ trace: borrowing Trace, name: String, _ contents: Contents, problemCount: Int, _ options: InspectionOptions,
     _ output: OutputWriter
   ) {
-    let state = !trace.isComplete ? "cut short or damaged" : problemCount > 0 ? "damaged" : "complete"
+    // What is wrong with single records comes on top of what is wrong with the trace.
+    let isDamaged = problemCount > trace.problems.count || trace.problems.contains(where: \.isDamage)
+    let state =
+      !trace.isComplete
+      ? "cut short or damaged" : isDamaged ? "damaged" : problemCount > 0 ? "with problems" : "complete"
     output.line(
       "\(visibleText(name.utf8)): \(state), \(trace.recordCount) records, \(trace.tokens.count) tokens, "
         + "\(trace.byteCount) bytes")
@@ -51,7 +55,11 @@ extension Inspection {
 
   private static func printParts(_ trace: borrowing Trace, limit: Int, _ output: OutputWriter) {
     let parts = PartSummary.all(of: trace)
-    guard !parts.isEmpty else { return }
+    let copyCount = PartSummary.copyCount(of: trace)
+    guard !parts.isEmpty else {
+      if copyCount > 0 { output.line("\nRecords that an earlier file holds too: \(copyCount)") }
+      return
+    }
     output.line("\nParts")
     output.line("   number   records         bytes  file")
     for part in parts.prefix(limit) {
@@ -61,7 +69,6 @@ extension Inspection {
           + (part.isComplete ? "" : " (cut short or damaged)"))
     }
     if parts.count > limit { output.line("  ... \(parts.count - limit) more; --full prints all") }
-    let copyCount = PartSummary.copyCount(of: trace)
     if copyCount > 0 { output.line("  records that an earlier part holds too: \(copyCount)") }
   }
 

@@ -65,7 +65,7 @@ enum Inspection {
       try write(document, to: jsonPath)
     }
     guard let first = problems.entries.first else { return .success }
-    Tool.diagnose(Program.name, "\(name): \(first)")
+    Tool.diagnose(Program.name, naming(name, first))
     return .trouble
   }
 
@@ -91,7 +91,7 @@ enum Inspection {
   private static func checkSelection(
     of trace: borrowing Trace, name: String, _ filter: RecordFilter
   ) throws(UsageError) {
-    var unused = filter.names ?? []
+    var unused = (filter.names ?? []) + filter.excluded
     var isAnyWanted = false
     var held = HeldRange()
     for place in 0..<trace.recordCount {

@@ -35,6 +35,7 @@ extension InspectionOptions {
       "What to print",
       Option.selection(
         \.filter, only: "Print these sites.", layers: "Print these layers.", positions: "Print these positions.") + [
+          .exclusion(\.filter, help: "Leave these sites out."),
           Option("tokens", help: "List every position's token and its text.", effect: { $0.listsTokens = true }),
           .map(\.mapping),
         ])

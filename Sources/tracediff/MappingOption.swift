@@ -1,48 +1,60 @@
+import TensorArchives
 import ToolSupport
 import TraceSources
 
 /// `--map`: the files that say what the arrays of other programs are.
 struct MappingOption {
-  private(set) var both: String?
-  private(set) var expected: String?
-  private(set) var actual: String?
+  private(set) var both: MappingFile?
+  private(set) var expected: MappingFile?
+  private(set) var actual: MappingFile?
 
   /// Takes `FILE`, `expected=FILE` or `actual=FILE`.
   mutating func read(_ value: OptionValue) throws(UsageError) {
     let path = try value.path()
-    let sides: [(prefix: String, file: WritableKeyPath<MappingOption, String?>)] = [
+    let sides: [(prefix: String, file: WritableKeyPath<MappingOption, MappingFile?>)] = [
       ("expected=", \.expected), ("actual=", \.actual),
     ]
     guard let side = sides.first(where: { path.hasPrefix($0.prefix) }) else {
-      both = path
+      both = MappingFile(path: path)
       return
     }
     guard path.utf8.count > side.prefix.utf8.count else {
       throw value.invalid("the name of a file after '\(side.prefix)'")
     }
-    self[keyPath: side.file] = String(path.dropFirst(side.prefix.count))
+    self[keyPath: side.file] = MappingFile(path: String(path.dropFirst(side.prefix.count)))
   }
 
   /// All files that were named.
-  var paths: [String] { [both, expected, actual].compactMap { $0 } }
+  var paths: [String] { [both, expected, actual].compactMap { $0?.path } }
 
   /// Hands the mappings to the traces that they are for.
   ///
   /// - Parameter first: the expected trace; nil where there is none.
   /// - Throws: where a mapping is given for what is not made of arrays.
   func apply(expected first: inout TraceOperands?, actual second: inout TraceOperands) throws(UsageError) {
-    for (path, prefix, operands) in [(expected, "expected=", first), (actual, "actual=", second)]
-    where path != nil && !(operands?.areArrays ?? false) {
+    for (file, prefix, operands) in [(expected, "expected=", first), (actual, "actual=", second)]
+    where file != nil && !(operands?.areArrays ?? false) {
+      if let operands, operands.isStream { throw Self.arraysThroughAPipe(operands.name) }
       let reason = operands.map { "\($0.name) is not any" } ?? "there is no expected trace"
       throw UsageError("option '--map': '\(prefix)' needs arrays, and \(reason)")
     }
     let given = [first, second].compactMap { $0 }
+    guard !paths.contains("-") || !given.contains(where: { $0.content == .stream("-") }) else {
+      throw UsageError("option '--map': standard input cannot be both the mapping and a trace")
+    }
     guard both == nil || given.contains(where: \.areArrays) else {
+      if let stream = given.first(where: \.isStream) { throw Self.arraysThroughAPipe(stream.name) }
       let names = given.map(\.name).joined(separator: " and ")
       throw UsageError("option '--map' needs arrays, and \(names) \(given.count == 1 ? "is" : "are") not any")
     }
     first?.mapping = expected ?? both
     second.mapping = actual ?? both
+  }
+
+  private static func arraysThroughAPipe(_ name: String) -> UsageError {
+    UsageError(
+      "option '--map' needs arrays, and \(name) is a pipe, through which they cannot come, since they are read at any "
+        + "place: write them to a file and give its name")
   }
 
   /// The same of a single trace.

@@ -1,3 +1,4 @@
+import TensorArchives
 import TraceFormat
 import TraceSources
 
@@ -18,11 +19,12 @@ struct PartSummary {
     recordCount = file.recordCount
   }
 
-  /// Number of records that a part holds and an earlier part holds too.
+  /// Number of records that a file holds and an earlier file holds too.
   static func copyCount(of trace: borrowing Trace) -> Int {
     switch trace {
     case .parts(let parts): parts.copyCount
-    default: 0
+    case .arrays(let arrays): arrays.copyCount
+    case .file: 0
     }
   }
 

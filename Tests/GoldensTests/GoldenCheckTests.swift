@@ -102,6 +102,13 @@ import TraceFormat
       $0.change(rope, at: 5) { $0 + 0.5 }
       $0.change(RecordKey(.queryRotation, layer: 1, position: 2), at: 5) { $0 + 0.5 }
     },
+    Situation(
+      testDescription: "a site left out",
+      check: GoldenCheck(filter: RecordFilter(excluded: [NamePattern("q"), NamePattern("zz")]))
+    ) {
+      $0.change(rope, at: 5) { $0 + 0.5 }
+      $0.change(RecordKey(.logits, layer: nil, position: 2), at: 5) { $0 + 0.5 }
+    },
     Situation(testDescription: "no site", check: GoldenCheck(filter: RecordFilter(names: [NamePattern("nothing")]))) {
       _ in
     },
@@ -135,7 +142,7 @@ import TraceFormat
     #expect(found.unmatched.expected.groups == full.unmatchedGroups[.expected] ?? [])
     #expect(found.unmatched.actual.groups == full.unmatchedGroups[.actual] ?? [])
     #expect(found.shapeMismatches.entries == full.shapeMismatches.entries)
-    #expect(found.unused.only == full.unusedPatterns)
+    #expect(found.unused.only == full.unusedPatterns && found.unused.except == full.unusedExclusions)
     #expect(found.headers == full.headers && found.problems.count == full.problems.count)
   }
 
@@ -153,7 +160,7 @@ import TraceFormat
     }
     let damaged = verdict(PipeSource(Self.trace, damaged: [Self.rope]))
     #expect(damaged.outcome == .incomparable && damaged.problems.count == 1 && damaged.comparedRecords == 110)
-    #expect(damaged.headline.hasPrefix("incomparable: the trace is damaged: q.rope, layer 0, position 1: record at"))
+    #expect(damaged.headline.hasPrefix("incomparable: the trace: q.rope, layer 0, position 1: record at"))
     let far = Self.changed { $0.change(RecordKey(.logits, layer: nil, position: 0), at: 1) { $0 + 1 } }
     let both = verdict(PipeSource(far, damaged: [Self.rope]))
     #expect(both.outcome == .diverged && both.headline.hasSuffix("beyond tolerance, in what is readable"))

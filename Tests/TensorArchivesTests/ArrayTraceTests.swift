@@ -111,7 +111,7 @@ import TraceFormat
     #expect(
       Samples.mappingError(
         zip(("q0", [], [0, 4])),
-        "set dim = \(huge)\nset n_heads = 1\ntensor q{position} -> x.embed axes=feature,batch batch=1 rope=halves")?
+        "set dim = \(huge)\nset n_heads = 1\ntensor q{position} -> mine axes=feature,batch batch=1 rope=halves")?
         .rule
         == .invalid("rope=halves", expected: "whole heads of \(huge)", found: "0 elements"))
     let missing = ArchiveRule.invalid(
@@ -245,8 +245,8 @@ import TraceFormat
     let bytes = zip(("a0", [1], [1]), ("mask", [2, 3], [2]))
     let problem = ArchiveError(
       "arrays", .array("mask"),
-      .unmapped(shape: "float32 2", remedy: "add one to map, or exclude it by 'ignore mask'"))
-    #expect(try Samples.trace(bytes, "tensor a{position} -> x.embed").problems == [.foreign(problem.description)])
+      .unmapped(shape: "float32 2", remedy: "add one to map, or exclude it by the line: ignore \"mask\""))
+    #expect(try Samples.trace(bytes, "tensor a{position} -> x.embed").problems == [.unclear(problem.description)])
     #expect(try Samples.trace(bytes, "tensor a{position} -> x.embed", "ignore mas*").problems == [])
   }
 
@@ -286,7 +286,7 @@ import TraceFormat
     let problem = ArchiveError(
       "arrays", .array("b"),
       .recordedTwice(RecordKey(.embedding, layer: nil, position: 1), count: 2, other: "a"))
-    #expect(trace.problems == [.foreign(problem.description)])
+    #expect(trace.problems == [.unclear(problem.description)])
     #expect(
       problem.description
         == "arrays: array 'b': x.embed, position 1 and 1 more records are in the array 'a' too")
@@ -340,7 +340,7 @@ import TraceFormat
     #expect(trace.tokens == [0: TraceToken(id: 4), 1: TraceToken(id: 5)])
     #expect(
       trace.problems == [
-        .foreign(ArchiveError("arrays", .array("again"), .tokenRepeated(position: 1, ids: [5, 6])).description)
+        .unclear(ArchiveError("arrays", .array("again"), .tokenRepeated(position: 1, ids: [5, 6])).description)
       ])
   }
 

@@ -53,7 +53,8 @@ import TraceFormat
     let error = Samples.error { () throws(ArchiveError) in
       _ = try TensorArchive(paths: [folder.path("two.safetensors"), folder.path("two.safetensors")])
     }
-    #expect(error == ArchiveError(folder.path("two.safetensors"), .file, .duplicateName("two/a")))
+    let path = folder.path("two.safetensors")
+    #expect(error == ArchiveError(path, .array("\(path)/a"), .sameName(asInFile: path)))
   }
 
   /// A name tells nothing, the content does.
@@ -88,12 +89,14 @@ import TraceFormat
     second.tokens[2] = TraceToken(id: 99)
     let other = try TraceFile(path: second.write(to: folder.path("c.trace")))
     _ = try TraceExport().write(other, to: folder.path("c.npz"), .npz)
-    let mixed = try ArrayTrace(TensorArchive(paths: [folder.path("a.npz"), folder.path("c.npz")]))
-    let path = folder.path("c.npz")
+    let paths = [folder.path("a.npz"), folder.path("c.npz")]
+    let mixed = try ArrayTrace(TensorArchive(paths: paths))
     #expect(
-      Set(mixed.problems.map(\.description)) == [
-        "\(path): header field dim: expected 8, found 9", "\(path): position 2 has two tokens: 3 and 99",
-        "\(path): array 'c/tokens': position 2 has two tokens: 3 and 99",
+      mixed.problems == [
+        .partsDisagree(field: "dim", path: paths[0], value: "8", otherPath: paths[1], otherValue: "9"),
+        .tokensDiffer(
+          position: 2, more: 0, path: paths[0], token: try #require(whole.tokens[2]), otherPath: paths[1],
+          otherToken: TraceToken(id: 99)),
       ])
   }
 

@@ -1,6 +1,7 @@
 @testable import TensorArchives
 import TestSupport
 import Testing
+import TraceFormat
 
 @Suite struct PatternTests {
   /// A pattern, a name, and what is caught; nil where the name does not fit.
@@ -10,7 +11,8 @@ import Testing
       ("*", "", .init()), ("*", "x/y", .init()), ("?", "é", .init()), ("?", "", nil), ("??", "é", nil),
       ("a*c", "abbc", .init()),
       ("a*c*e", "abcde", .init()), ("a*c", "abcd", nil), ("\\*", "*", .init()), ("\\*", "x", nil),
-      ("\\{", "{", .init()),
+      ("\\{", "{", .init()), ("\\u{2a}", "*", .init()), ("\\u{2a}", "a", nil), ("\\u{1F600}?", "😀x", .init()),
+      ("\\u", "u", .init()), ("\\{layer}", "{layer}", .init()),
       ("h.{layer}.q", "h.12.q", .init(layer: 12)), ("h.{layer}.q", "h..q", nil), ("h.{layer}.q", "h.x.q", nil),
       ("h.{layer}.q", "h.-1.q", nil), ("{layer}", "007", .init(layer: 7)), ("*{layer}", "layer12", .init(layer: 12)),
       ("*{layer}*", "a12b34", .init(layer: 12)), ("{layer}{position}", "123", .init(layer: 12, position: 3)),
@@ -25,17 +27,42 @@ import Testing
       ("model.layers.{layer}.*q_proj*", "model.layers.3.self_attn.q_proj.out", .init(layer: 3)),
     ] as [(String, String, ArrayPattern.Captures?)])
   func matches(pattern: String, name: String, expected: ArrayPattern.Captures?) throws {
-    #expect(try ArrayPattern(pattern).match(name) == expected)
+    #expect(try Self.pattern(pattern).match(name) == expected)
   }
 
   @Test(arguments: [
     ("{head}", "{layer}, {position} or {site}, or \\{ for a brace"),
     ("{", "{layer}, {position} or {site}, or \\{ for a brace"),
-    ("\\", "a character after the backslash"),
+    ("a\\u{110000}", "the number of a character behind \\u, as \\u{e9}"),
     ("{layer}{layer}", "each of {layer}, {position} and {site} at most once"),
   ])
   func badPatterns(pattern: String, expected: String) {
-    #expect(throws: PatternError(expected)) { try ArrayPattern(pattern) }
+    #expect(throws: PatternError(expected)) { try Self.pattern(pattern) }
+  }
+
+  /// The pattern that a word of a mapping is.
+  private static func pattern(_ text: String) throws -> ArrayPattern {
+    try ArrayPattern(MappingLine(Substring("\"" + text + "\"")).words[0])
+  }
+
+  /// The line that leaves out one array, as messages suggest it, matches that name and no other.
+  @Test func linesThatMessagesSuggest() throws {
+    let names = [
+      "", "plain", "a b", "*", "a?", "{layer}", "{", "}", "\"", "\\", "a\\*b", "#", "a#b", "->", "a\nb", "a\tb", "\r",
+      "\0",
+      "\u{7f}", "\u{e9}", "e\u{301}", "\u{200b}", "\u{2028}", "\u{a0}", "\u{e000}", "日本", "😀", "'", "\\u{41}", "u{41}",
+      "\\n", "n",
+      "x y\"z*\u{1b}[0m", " ", "=", "a=b", "tensor a -> b",
+    ]
+    for name in names {
+      let line = "ignore " + MappingLine.word(matching: name)
+      #expect(visibleText(line.utf8) == line, "what is printed is what must be written: \(line)")
+      let mapping = try ArrayMapping(Array(line.utf8), file: "map")
+      #expect(mapping.statements.count == 1)
+      let pattern = try #require(mapping.statements.first).pattern
+      let matching = names.filter { pattern.match($0) != nil }
+      #expect(matching.map { Array($0.utf8) } == [Array(name.utf8)], "\(line)")
+    }
   }
 
   /// Against a matcher that tries every way, on random patterns and names of few letters.
@@ -53,7 +80,7 @@ import Testing
       }
       let name = String(
         (0..<Int.random(in: 0...6, using: &random)).map { _ in Bool.random(using: &random) ? "a" : "1" })
-      let pattern = try ArrayPattern(text)
+      let pattern = try Self.pattern(text)
       let expected = Self.tryAll(pattern.items[...], Array(name.unicodeScalars)[...])
       #expect((pattern.match(name) != nil) == expected, "'\(text)' and '\(name)', seed \(seed)")
     }

@@ -30,11 +30,12 @@ extension FuzzedReaders {
   private static func arrays(_ bytes: [UInt8]) throws(BrokenInvariant) -> Outcome {
     let archive: TensorArchive
     do throws(ArchiveError) { archive = try open(bytes) } catch { return .refused(try message(of: error)) }
-    var names: Set<String> = []
+    var names: Set<[UInt8]> = []
     for array in archive.arrays {
-      try require(names.insert(array.name).inserted, "every array has a name of its own")
-      let end = array.offset.addingReportingOverflow(array.layout.byteCount)
-      try require(!end.overflow && array.offset >= 0 && end.partialValue <= bytes.count, "arrays lie inside the file")
+      try require(names.insert(Array(array.name.utf8)).inserted, "every array has a name of its own")
+      let (elements, layout) = (array.elements, try? array.layout.get())
+      try require(elements.lowerBound >= 0 && elements.upperBound <= bytes.count, "arrays lie inside the file")
+      try require(layout.map { $0.byteCount == elements.count } ?? true, "an array has as many bytes as its shape says")
     }
     for lines in sampleMappings {
       let mapping: ArrayMapping
@@ -130,7 +131,7 @@ extension FuzzedReaders {
     "tensor * -> mine axes=position,feature", "tensor * -> mine axes=layer,position,key positions=-1",
     "tensor {site}{position} -> {site}", "tensor {site}/layer{layer}/pos{position} -> {site} rope=halves:2\nignore *",
     "tensor a -> att.scores axes=head,position,key,layer\ntokens * axes=batch,position batch=0",
-    "tensor * -> x.embed axes=position,head,element rope=halves dtype=bfloat16",
+    "tensor * -> mine axes=position,head,element rope=halves dtype=bfloat16",
   ]
 
   /// A .safetensors file of arrays of several layouts and types.

@@ -119,6 +119,49 @@ import Testing
     }
   }
 
+  /// A mapping is read once, however often its arrays are; so it may come through a pipe.
+  @Test(arguments: [
+    "a.trace a.npz", "a.npz a.npz", "inspect a.npz", "golden record a.npz -o p.golden", "a.npz b.npz --all",
+  ])
+  func aMappingThroughAPipe(command: String) throws {
+    let file = try fixture.shell("tracediff \(command) --map map")
+    #expect(file.status == (command.contains("--all") ? 1 : 0))
+    for way in ["tracediff \(command) --map -", "tracediff \(command) --map /dev/stdin"] {
+      let piped = try fixture.shell("cat map | \(way)")
+      #expect(piped.status == file.status && piped.output == file.output, "\(way): \(piped.errors)")
+    }
+    let named = try fixture.shell("mkfifo fifo; cat map >fifo & tracediff \(command) --map fifo")
+    #expect(named.status == file.status && named.output == file.output, "\(named.errors)")
+  }
+
+  @Test func mappingsThatCannotBeRead() throws {
+    let both = try fixture.shell("cat map | tracediff - a.npz --map -")
+    #expect(
+      both.status == 2
+        && both.errors == "tracediff: option '--map': standard input cannot be both the mapping and a trace\n")
+    let missing = try fixture.run("a.trace", "a.npz", "--map", "none")
+    #expect(missing.status == 2 && missing.errors == "tracediff: none: cannot open: No such file or directory\n")
+    let folder = try fixture.run("a.trace", "a.npz", "--map", ".")
+    #expect(folder.status == 2 && folder.errors == "tracediff: .: cannot read: Is a directory\n")
+    let endless = try fixture.run("a.trace", "a.npz", "--map", "/dev/zero")
+    #expect(endless.status == 2 && endless.errors.contains("length of the mapping: expected at most 1048576 bytes"))
+  }
+
+  /// Arrays are read at any place.
+  @Test(arguments: ["a.npz", "a.safetensors", "x.npy"])
+  func arraysThroughAPipe(name: String) throws {
+    #expect(try fixture.run("export", "a.trace", "-o", "a.safetensors").status == 0)
+    try fixture.folder.write(ArrayFiles.npy("'<f4'", "(1,)", [0, 0, 0, 0]), as: "x.npy")
+    let kind = name.drop { $0 != "." }
+    for command in ["tracediff a.trace - --map map <\(name)", "tracediff - a.trace <\(name)"] {
+      let result = try fixture.shell(command)
+      #expect(result.status == 2)
+      let expected = "arrays (it looks like \(kind)) cannot come through a pipe, since they are read at any place"
+      #expect(command.contains("--map") || result.errors.contains(expected), "\(result.errors)")
+      #expect(result.errors.hasSuffix(": write them to a file and give its name\n"), "\(result.errors)")
+    }
+  }
+
   @Test func missingRecords() throws {
     let result = try fixture.run("a.trace", "short.npz", "--map", "map")
     #expect(result.status == 2 && result.output.hasPrefix("incomparable: "))

@@ -53,7 +53,7 @@ import TraceFormat
     let cut = try fixture.run("export", "cut.trace.partial", "-o", "out.npz")
     #expect(cut.status == 2)
     #expect(
-      cut.errors.hasPrefix("tracediff: cut.trace.partial: only whole traces are exported: the trace is cut short"))
+      cut.errors.hasPrefix("tracediff: only whole traces are exported: cut.trace.partial: the trace is cut short"))
     var bytes = try fixture.folder.read("a.trace")
     let place = try #require(Data(bytes).lastRange(of: Data("v.proj".utf8), in: 0..<(bytes.count / 2))).lowerBound
     bytes[place + 16] ^= 1

@@ -48,4 +48,11 @@ struct TracediffFixture {
   func run(_ arguments: [String]) throws -> BuiltProgram.Outcome {
     try BuiltProgram.run("tracediff", arguments, cwd: folder.url)
   }
+
+  /// Runs a shell script with the programs on its path.
+  func shell(_ script: String, in other: TemporaryFolder? = nil) throws -> BuiltProgram.Outcome {
+    let bin = try BuiltProgram("tracediff").url.deletingLastPathComponent().path
+    let shell = BuiltProgram(url: URL(fileURLWithPath: "/bin/sh"))
+    return try shell.run(["-c", "PATH='\(bin)':$PATH; \(script)"], cwd: (other ?? folder).url)
+  }
 }

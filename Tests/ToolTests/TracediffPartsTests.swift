@@ -66,7 +66,7 @@ import TraceFormat
     let folder = try fixture.run("a.trace", "ranks", "--common")
     #expect(folder.status == 2)
     #expect(
-      folder.errors == "tracediff: incomparable: actual is damaged: of 2 parts number 0 is missing\n")
+      folder.errors == "tracediff: incomparable: actual: of 2 parts number 0 is missing\n")
   }
 
   @Test func copiesAndHeadersThatDisagree() throws {

@@ -10,11 +10,8 @@ import TraceFormat
 
   init() throws { fixture = try TracediffFixture() }
 
-  /// Runs a shell script with the programs on its path.
   private func shell(_ script: String, in folder: TemporaryFolder? = nil) throws -> BuiltProgram.Outcome {
-    let bin = try BuiltProgram("tracediff").url.deletingLastPathComponent().path
-    let shell = BuiltProgram(url: URL(fileURLWithPath: "/bin/sh"))
-    return try shell.run(["-c", "PATH='\(bin)':$PATH; \(script)"], cwd: (folder ?? fixture.folder).url)
+    try fixture.shell(script, in: folder)
   }
 
   /// A model, and the trace of a run of it.
@@ -136,9 +133,9 @@ import TraceFormat
 
   @Test func aStreamThatIsNoTraceOrIsCut() throws {
     let cases: [(String, status: String, message: String)] = [
-      ("head -c 5000 a.trace", "2", "tracediff: incomparable: actual is damaged: the trace is cut short: it ends at"),
+      ("head -c 5000 a.trace", "2", "tracediff: incomparable: actual: the trace is cut short: it ends at"),
       ("head -c 5000 far.trace", "1", ""),
-      ("cat a.trace a.trace", "2", "tracediff: incomparable: actual is damaged: expected the end of the file at"),
+      ("cat a.trace a.trace", "2", "tracediff: incomparable: actual: expected the end of the file at"),
       ("echo not a trace at all", "2", "tracediff: -: not a trace but text"),
       ("true", "2", "tracediff: -: not a trace: at offset 0 expected the magic"),
     ]

@@ -90,7 +90,7 @@ import TraceFormat
         Only in expected: 2 records; in actual 2 beyond the end of its run
           x.final_norm, position 2
           logits, position 2
-        --common compares what both traces have; --only, --layers and --positions name what to compare.
+        --common compares what both traces have; --only, --except, --layers and --positions name what to compare.
 
         Notes
           steps: expected 3, actual 2
@@ -164,7 +164,7 @@ import TraceFormat
     let cut = try fixture.run("a.trace", "cut.trace.partial")
     #expect(cut.status == 2)
     #expect(cut.output.contains("Problems: 1\n  actual: the trace is cut short"))
-    #expect(cut.errors.hasPrefix("tracediff: incomparable: actual is damaged: the trace is cut short"))
+    #expect(cut.errors.hasPrefix("tracediff: incomparable: actual: the trace is cut short"))
     #expect(cut.errors.split(separator: "\n").count == 1)
     let diverging = try fixture.run("b.trace", "cut.trace.partial")
     #expect(diverging.status == 1)

@@ -96,9 +96,16 @@ import TraceFormat
     try SyntheticTrace().write(to: folder.path("a.trace"))
     try folder.write(Array("hello world".utf8), as: "text")
     try folder.write(Array("tracediff golden 1\n".utf8), as: "a.golden")
+    try folder.write([0x50, 0x4B, 3, 4, 20, 0, 0, 0, 0], as: "a.npz")
+    try folder.write([0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 0], as: "x.npy")
+    let forced = try BuiltProgram.run("tracedump", ["m.bin", "--tokens-from", "a.npz"], cwd: folder.url)
+    #expect(forced.status == 2)
+    #expect(forced.errors.hasPrefix("tracedump: a.npz: not a trace but a zip archive, as .npz files are: at offset 0 "))
     for (name, message) in [
       ("a.trace", "not a checkpoint: this is a trace"), ("a.golden", "not a checkpoint: this looks like a golden"),
       ("text", "not a checkpoint: this looks like text"),
+      ("a.npz", "not a checkpoint: this looks like a zip archive, as .npz files are"),
+      ("x.npy", "not a checkpoint: this looks like an array (.npy)"),
       ("t.bin", "offset 4: hidden_dim: expected 1 to 2147483647, found 0; this looks like a tokenizer"),
     ] {
       let result = try BuiltProgram.run("tracedump", [name, "--tokens", "1"], cwd: folder.url)

@@ -75,6 +75,7 @@ import TraceFormat
     Comparison(comparesCommonOnly: true),
     Comparison(tolerance: Tolerance(rtolOverrides: [Tolerance.Override(NamePattern("q"), 10)])),
     Comparison(filter: RecordFilter(names: [NamePattern("*.rope"), NamePattern("my*")])),
+    Comparison(filter: RecordFilter(excluded: [NamePattern("*.rope"), NamePattern("my*")])),
     Comparison(filter: RecordFilter(layers: IndexRange(parsing: "1"))),
     Comparison(filter: RecordFilter(positions: IndexRange(parsing: "0..1"))),
   ]

@@ -261,6 +261,8 @@ import TraceFormat
     let filter = RecordFilter(names: [NamePattern("q"), NamePattern("zz*")])
     let result = verdict(Self.trace, Self.trace, Comparison(filter: filter))
     #expect(result.unusedPatterns.map(\.text) == ["zz*"])
+    let excluding = RecordFilter(excluded: [NamePattern("q"), NamePattern("zz*")])
+    #expect(verdict(Self.trace, Self.trace, Comparison(filter: excluding)).unusedExclusions.map(\.text) == ["zz*"])
     let tolerance = Tolerance(rtolOverrides: [.init(NamePattern("nope"), 1)])
     #expect(
       verdict(Self.trace, Self.trace, Comparison(tolerance: tolerance)).notes

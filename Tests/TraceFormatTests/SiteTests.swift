@@ -74,6 +74,14 @@ import TraceFormat
     #expect(IndexRange(parsing: text) == nil)
   }
 
+  @Test func excludedNames() {
+    let filter = RecordFilter(names: [NamePattern("q"), NamePattern("k.rope")], excluded: [NamePattern("*.rope")])
+    #expect(filter.wants(name: "q.proj") && !filter.wants(name: "q.rope") && !filter.wants(name: "k.rope"))
+    #expect(!filter.wants(name: "v.proj") && !filter.isEverything)
+    let all = RecordFilter(excluded: [NamePattern("q")])
+    #expect(all.wants(name: "v.proj") && !all.wants(name: "q.proj") && !all.isEverything && RecordFilter().isEverything)
+  }
+
   @Test func layerRangesLeaveOutWhatHasNoLayer() {
     let filter = RecordFilter(layers: IndexRange(parsing: "1..2"))
     #expect(filter.wants(RecordKey(.attentionNorm, layer: 1, position: 0)))

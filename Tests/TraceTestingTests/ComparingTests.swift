@@ -74,6 +74,8 @@ import TraceFormat
     let actual = try checks.write()
     let filtered = checks.check(actual, name, filter: .init(names: [NamePattern("logits"), NamePattern("qq")]))
     #expect(filtered.failure == "filter: no tensor of the reference or the trace matches 'qq'")
+    let excluding = checks.check(actual, name, filter: .init(excluded: [NamePattern("qq")]))
+    #expect(excluding.failure == "filter: no tensor of the reference or the trace matches 'qq'")
     let relative = checks.check(actual, name, tolerance: .init(rtolOverrides: [.init(NamePattern("qq"), 1)]))
     #expect(relative.failure == "rtolOverrides: no tensor of the reference or the trace matches 'qq'")
     let absolute = checks.check(actual, name, tolerance: .init(atolOverrides: [.init(NamePattern("qq"), 1)]))

@@ -89,6 +89,7 @@ import TraceFormat
       " --only q,k.rope --layers 1..3 --positions 2.. --common"
     ),
     (Comparison(filter: .init(layers: IndexRange(first: 1, last: 1))), " --layers 1"),
+    (Comparison(filter: .init(excluded: [NamePattern("att"), NamePattern("k")])), " --except att,k"),
   ])
   func command(_ comparison: Comparison, _ options: String) {
     let command = NextCommand(comparing: .trace, reference: "/a b/it's.trace", trace: "/t.trace", comparison)

@@ -49,7 +49,7 @@ struct ExportList {
     of source: borrowing Source, _ filter: RecordFilter
   ) -> TraceMetadata {
     var header = source.header
-    if filter.names != nil || filter.layers != nil {
+    if filter.names != nil || !filter.excluded.isEmpty || filter.layers != nil {
       header[text: .sites] = names.sorted().map(\.text).joined(separator: ",")
     }
     Self.narrow(&header, .firstLayer, .lastLayer, to: filter.layers)

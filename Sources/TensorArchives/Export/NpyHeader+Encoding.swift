@@ -13,8 +13,8 @@ extension NpyHeader {
     return magic + [1, 0] + littleEndian(UInt16(total - fixed)) + Array(text.utf8) + padding + [UInt8(ascii: "\n")]
   }
 
-  /// numpy's names of the types of records. It has no bfloat16; two bytes of nothing known can be viewed as one with the
-  /// package ml_dtypes.
+  /// numpy's names of the types of records. It has no bfloat16; two bytes of nothing known can be viewed as one with
+  /// the package ml_dtypes.
   static func descriptor(_ type: ElementType) -> String {
     switch type {
     case .float64: "<f8"

@@ -1,7 +1,7 @@
 import TraceFormat
 
-/// Writes a trace as a zip archive of arrays. The elements of every array begin at a multiple of 64 bytes, so that they can be
-/// used in place.
+/// Writes a trace as a zip archive of arrays. The elements of every array begin at a multiple of 64 bytes, so that they
+/// can be used in place.
 enum NpzWriter {
   static func write<Source: RandomAccessSource & ~Copyable>(
     _ source: borrowing Source, _ list: ExportList, _ metadata: TraceMetadata, to path: String, wideLimit: UInt64

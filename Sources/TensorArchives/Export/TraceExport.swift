@@ -1,7 +1,7 @@
 package import TraceFormat
 
-/// A trace written as arrays that numpy and others read: one array per record, named `SITE/layerL/posP`, the tokens as an
-/// array of int64, and header and tokens as one JSON text.
+/// A trace written as arrays that numpy and others read: one array per record, named `SITE/layerL/posP`, the tokens as
+/// an array of int64, and header and tokens as one JSON text.
 package struct TraceExport: Sendable {
   /// Which records are written.
   package let filter: RecordFilter

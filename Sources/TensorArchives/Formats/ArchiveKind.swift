@@ -22,6 +22,29 @@ package enum ArchiveKind: String, Sendable {
     }
   }
 
+  /// What the name of a file says; nil where it ends in none of the extensions.
+  package init?(path: String) {
+    guard let kind = [Self.npy, .npz, .safetensors].first(where: { path.hasSuffix($0.rawValue) }) else { return nil }
+    self = kind
+  }
+
+  /// Guesses from a file's first eight bytes; nil where they can begin none of the formats.
+  package init?(firstBytes bytes: [UInt8]) {
+    let bytes = bytes.count == SafetensorsHeader.prefixLength ? bytes + [UInt8(ascii: "{")] : bytes
+    guard let kind = Self(bytes.span.bytes) else { return nil }
+    self = kind
+  }
+
+  /// What a file of the format begins with, for messages.
+  var beginning: String {
+    switch self {
+    case .npy: "an array of numpy, which begins with 93 4e 55 4d 50 59"
+    case .npz: "a zip archive, which begins with 50 4b 03 04"
+    case .safetensors:
+      "8 bytes that count those of the header, \(SafetensorsHeader.maximumLength) at most, and then '{'"
+    }
+  }
+
   /// Eight bytes that count those of the header, and the header's first one.
   private static func isSafetensors(_ bytes: RawSpan) -> Bool {
     guard bytes.byteCount > SafetensorsHeader.prefixLength else { return false }

@@ -66,14 +66,14 @@ struct JSONReader: ~Escapable {
   mutating func object(
     _ body: (inout JSONReader, String) throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
-    var keys: Set<String> = []
+    var keys: Set<[UInt8]> = []
     try require("{")
     guard !take(UInt8(ascii: "}")) else { return }
     repeat {
       skipBlanks()
       let place = cursor
       let key = try string()
-      guard keys.insert(key).inserted else { throw ArchiveError(file, .offset(place), .duplicateName(key)) }
+      guard keys.insert(Array(key.utf8)).inserted else { throw ArchiveError(file, .offset(place), .duplicateName(key)) }
       try require(":")
       try body(&self, key)
     } while take(UInt8(ascii: ","))

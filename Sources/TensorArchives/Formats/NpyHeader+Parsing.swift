@@ -13,20 +13,27 @@ extension NpyHeader {
     let (fixed, dictionaryLength) = try Self.lengths(array, start, file)
     var scanner = PythonScanner(
       array.byteArray(fixed..<(fixed + dictionaryLength)), start: start + fixed, file: file)
-    let (type, isFortranOrder, shape) = try Self.parse(&scanner)
+    let (found, isFortranOrder, shape) = try Self.parse(&scanner)
+    let length = fixed + dictionaryLength
+    let type: ArrayType
+    switch found {
+    case .success(let known): type = known
+    case .failure(let rule):
+      self.init(layout: .failure(rule), length: length)
+      return
+    }
     guard let layout = ArrayLayout(type: type, shape: shape, isFortranOrder: isFortranOrder) else {
       throw ArchiveError(
         file, .offset(start + fixed),
         .invalid(
           "shape", expected: "a size that can be counted", found: shape.map(String.init).joined(separator: " x ")))
     }
-    let length = fixed + dictionaryLength
     guard layout.byteCount == array.byteCount - length else {
       throw ArchiveError(
         file, .offset(start + length),
         .invalid("elements", expected: "\(layout.byteCount) bytes of \(layout)", found: "\(array.byteCount - length)"))
     }
-    self.init(layout: layout, length: length)
+    self.init(layout: .success(layout), length: length)
   }
 
   /// Bytes before the dictionary, and its length.
@@ -64,8 +71,10 @@ extension NpyHeader {
   }
 
   /// Reads `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`; the keys may stand in any order.
-  private static func parse(_ scanner: inout PythonScanner) throws(ArchiveError) -> (ArrayType, Bool, [Int]) {
-    var (type, isFortranOrder, shape): (ArrayType?, Bool?, [Int]?) = (nil, nil, nil)
+  private static func parse(_ scanner: inout PythonScanner) throws(ArchiveError)
+    -> (Result<ArrayType, ArchiveRule>, Bool, [Int])
+  {
+    var (type, isFortranOrder, shape): (Result<ArrayType, ArchiveRule>?, Bool?, [Int]?) = (nil, nil, nil)
     try scanner.require("{")
     while try !scanner.take("}") {
       let place = scanner.offset
@@ -93,16 +102,14 @@ extension NpyHeader {
     return (type, isFortranOrder, shape)
   }
 
-  private static func type(_ scanner: inout PythonScanner) throws(ArchiveError) -> ArrayType {
-    let place = scanner.offset
-    guard try !scanner.take("[") else {
-      throw ArchiveError(
-        scanner.file, .offset(place),
-        .unsupportedType("structure", remedy: "save each field as an array of its own"))
+  /// The type of the elements; or why it is not read.
+  private static func type(_ scanner: inout PythonScanner) throws(ArchiveError) -> Result<ArrayType, ArchiveRule> {
+    guard try !scanner.skipList() else {
+      return .failure(.unsupportedType("structure", remedy: "save each field as an array of its own"))
     }
     let text = try scanner.string()
-    if let type = types[text] { return type }
-    throw ArchiveError(scanner.file, .offset(place), .unsupportedType("'\(text)'", remedy: remedy(for: text)))
+    if let type = types[text] { return .success(type) }
+    return .failure(.unsupportedType("'\(text)'", remedy: remedy(for: text)))
   }
 
   /// Types by numpy's names for them. A byte has no order; one that numpy calls native is not, in a file.
@@ -117,10 +124,10 @@ extension NpyHeader {
     switch kind {
     case "O": return "it holds Python objects; save numbers, as array.astype(numpy.float32)"
     case "c": return "it is complex; save array.real and array.imag apart"
-    case "U", "S": return "it is text; leave it out"
+    case "U", "S": return "it is text; exclude it by an ignore statement"
     case "f": return "save array.astype(numpy.float64)"
     case "V": return "numpy does not know what it is; save array.astype(numpy.float32)"
-    default: return "save array.astype(numpy.float32), or leave it out"
+    default: return "save array.astype(numpy.float32), or exclude it by an ignore statement"
     }
   }
 }

@@ -7,8 +7,8 @@ struct NpyHeader {
   /// The most bytes of the dictionary: structured types, which are not read, can be long.
   static let maximumLength = 1 << 20
 
-  /// How the elements lie behind the header.
-  let layout: ArrayLayout
+  /// How the elements lie behind the header; or why they are not read.
+  let layout: Result<ArrayLayout, ArchiveRule>
   /// Number of bytes before the elements.
   let length: Int
 }

@@ -62,6 +62,27 @@ struct PythonScanner {
     return value
   }
 
+  /// Passes over a list, if one comes next, whatever it holds.
+  mutating func skipList() throws(ArchiveError) -> Bool {
+    guard try take("[") else { return false }
+    var depth = 1
+    while depth > 0 {
+      skipBlanks()
+      guard cursor < text.count else { throw unexpected("the end of a list") }
+      switch text[cursor] {
+      case UInt8(ascii: "'"), UInt8(ascii: "\""): _ = try string()
+      case UInt8(ascii: "["):
+        depth += 1
+        cursor += 1
+      case UInt8(ascii: "]"):
+        depth -= 1
+        cursor += 1
+      default: cursor += 1
+      }
+    }
+    return true
+  }
+
   /// Takes `True` or `False`.
   mutating func bool() throws(ArchiveError) -> Bool {
     skipBlanks()

@@ -42,7 +42,6 @@ private struct HeaderBody {
   let end: Int
   var tensors: [SafetensorsHeader.Tensor] = []
   var metadata: [String: String] = [:]
-  private var layouts: [ArrayLayout: ArrayLayout] = [:]
 
   init(data: Int, end: Int) {
     self.data = data
@@ -51,7 +50,7 @@ private struct HeaderBody {
 
   mutating func readTensor(_ reader: inout JSONReader, _ name: String) throws(ArchiveError) {
     let place = reader.offset
-    var (type, shape, offsets): (ArrayType?, [Int]?, [Int]?) = (nil, nil, nil)
+    var (type, shape, offsets): (Result<ArrayType, ArchiveRule>?, [Int]?, [Int]?) = (nil, nil, nil)
     try reader.object { (reader, key) throws(ArchiveError) in
       switch key {
       case "dtype": type = try Self.type(&reader)
@@ -64,31 +63,41 @@ private struct HeaderBody {
     guard let type, let shape, let offsets else {
       throw reader.invalid("tensor '\(name)'", expected: "dtype, shape and data_offsets", found: "fewer", at: place)
     }
-    guard let layout = ArrayLayout(type: type, shape: shape) else {
-      throw reader.invalid("shape of '\(name)'", expected: "a size that can be counted", found: "\(shape)", at: place)
-    }
     guard offsets.count == 2, offsets[0] <= offsets[1], offsets[1] <= end - data else {
       throw reader.invalid(
         "data_offsets of '\(name)'", expected: "a beginning and an end from 0 to \(end - data)", found: "\(offsets)",
         at: place)
     }
-    guard offsets[1] - offsets[0] == layout.byteCount else {
-      throw reader.invalid(
-        "data_offsets of '\(name)'", expected: "\(layout.byteCount) bytes of \(layout)",
-        found: "\(offsets[1] - offsets[0])", at: place)
+    let layout: Result<ArrayLayout, ArchiveRule>
+    switch type {
+    case .failure(let rule): layout = .failure(rule)
+    case .success(let type):
+      layout = .success(try Self.layout(type, shape, byteCount: offsets[1] - offsets[0], reader, name, at: place))
     }
-    let shared = layouts[layout] ?? layout
-    layouts[layout] = shared
     tensors.append(
-      SafetensorsHeader.Tensor(name: name, layout: shared, range: (data + offsets[0])..<(data + offsets[1])))
+      SafetensorsHeader.Tensor(name: name, layout: layout, range: (data + offsets[0])..<(data + offsets[1])))
   }
 
-  private static func type(_ reader: inout JSONReader) throws(ArchiveError) -> ArrayType {
-    let place = reader.offset
+  private static func layout(
+    _ type: ArrayType, _ shape: [Int], byteCount: Int, _ reader: borrowing JSONReader, _ name: String, at place: Int
+  ) throws(ArchiveError) -> ArrayLayout {
+    guard let layout = ArrayLayout(type: type, shape: shape) else {
+      throw reader.invalid("shape of '\(name)'", expected: "a size that can be counted", found: "\(shape)", at: place)
+    }
+    guard byteCount == layout.byteCount else {
+      throw reader.invalid(
+        "data_offsets of '\(name)'", expected: "\(layout.byteCount) bytes of \(layout)",
+        found: "\(byteCount)", at: place)
+    }
+    return layout
+  }
+
+  /// The type of the elements; or why it is not read.
+  private static func type(_ reader: inout JSONReader) throws(ArchiveError) -> Result<ArrayType, ArchiveRule> {
     let name = try reader.string()
-    if let type = SafetensorsHeader.types[name] { return type }
-    throw ArchiveError(
-      reader.file, .offset(place), .unsupportedType("'\(name)'", remedy: "save the tensor as F32, or leave it out"))
+    if let type = SafetensorsHeader.types[name] { return .success(type) }
+    return .failure(
+      .unsupportedType("'\(name)'", remedy: "save the tensor as F32, or exclude it by an ignore statement"))
   }
 
   /// The tensors lie one after the other from the header to the end of the file.

@@ -12,7 +12,8 @@ struct SafetensorsHeader {
   /// A tensor.
   struct Tensor {
     let name: String
-    let layout: ArrayLayout
+    /// How its elements lie; or why they are not read.
+    let layout: Result<ArrayLayout, ArchiveRule>
     /// The bytes that it takes in the file.
     let range: Range<Int>
   }

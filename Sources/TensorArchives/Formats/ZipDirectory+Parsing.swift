@@ -126,8 +126,9 @@ extension ZipDirectory {
           "member '\(members[last].name)' before the directory", needed: UInt64(members[last].range.count),
           available: max(0, directory - members[last].range.lowerBound)))
     }
-    var names: Set<String> = []
-    for member in members where !names.insert(member.name).inserted {
+    // As bytes, since texts count as equal that differ in how their accents are written.
+    var names: Set<[UInt8]> = []
+    for member in members where !names.insert(Array(member.name.utf8)).inserted {
       throw ArchiveError(file, .offset(member.headerOffset), .duplicateName(member.name))
     }
   }

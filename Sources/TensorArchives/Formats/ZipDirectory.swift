@@ -2,8 +2,8 @@
 ///
 ///     (local header, bytes)*   directory entry*   [zip64 end, zip64 locator]   end
 ///
-/// Members are never compressed, never overlap and end before the directory, so that no archive claims more bytes than it
-/// has.
+/// Members are never compressed, never overlap and end before the directory, so that no archive claims more bytes than
+/// it has.
 struct ZipDirectory {
   static let localSignature: [UInt8] = [0x50, 0x4B, 3, 4]
   static let entrySignature: [UInt8] = [0x50, 0x4B, 1, 2]

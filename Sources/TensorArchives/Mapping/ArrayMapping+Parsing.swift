@@ -3,17 +3,18 @@ import TraceFormat
 extension ArrayMapping {
   private static let maximumLength = 1 << 20
 
-  /// Reads a mapping file.
+  /// Reads a mapping from a file or a pipe; `-` is standard input.
   package init(path: String) throws(ArchiveError) {
-    let mapped: MappedFile
-    do { mapped = try MappedFile(path: path) } catch { throw ArchiveError(path, .file, .system(error)) }
-    guard mapped.byteCount <= Self.maximumLength else {
+    let bytes: [UInt8]?
+    do throws(FileError) { bytes = try readAll(path, limit: Self.maximumLength) } catch {
+      throw ArchiveError(path, .file, .system(error))
+    }
+    guard let bytes else {
       throw ArchiveError(
         path, .file,
-        .invalid("length of the mapping", expected: "at most \(Self.maximumLength) bytes", found: "\(mapped.byteCount)")
-      )
+        .invalid("length of the mapping", expected: "at most \(Self.maximumLength) bytes", found: "more"))
     }
-    try self.init(mapped.bytes.byteArray(0..<mapped.byteCount), file: path)
+    try self.init(bytes, file: path)
   }
 
   /// Reads the text of a mapping.

@@ -1,7 +1,7 @@
 package import TraceFormat
 
 /// What arrays of another program mean: the statements of a mapping file.
-package struct ArrayMapping: Sendable {
+package struct ArrayMapping: Equatable, Sendable {
   /// What to do with the arrays that a pattern matches.
   package enum Action: Equatable, Sendable {
     /// They are records of this name, in which `{site}` stands for what the pattern caught.

@@ -1,8 +1,8 @@
-/// A pattern for names of arrays: `*` any run of characters, `?` one, `{layer}` and `{position}` decimal numbers, `{site}` a
-/// run that is the site; a backslash takes the next character as it is.
+/// A pattern for names of arrays: `*` any run of characters, `?` one, `{layer}` and `{position}` decimal numbers,
+/// `{site}` a run that is the site; a character behind a backslash stands for itself.
 ///
-/// Where a name can be read in several ways, `*` and `{site}` take as little as they can, numbers as much as they can, from
-/// left to right.
+/// Where a name can be read in several ways, `*` and `{site}` take as little as they can, numbers as much as they can,
+/// from left to right.
 package struct ArrayPattern: Equatable, Sendable {
   /// What a pattern catches.
   package struct Captures: Equatable, Sendable {
@@ -30,35 +30,33 @@ package struct ArrayPattern: Equatable, Sendable {
   /// Reads a pattern.
   ///
   /// - Throws: what is expected in it, as a message.
-  init(_ text: String) throws(PatternError) {
-    self.text = text
-    items = try Self.items(text)
+  init(_ word: MappingLine.Word) throws(PatternError) {
+    text = word.text
+    items = try Self.items(word.symbols[...])
     for item in [Item.layer, .position, .site] where items.filter({ $0 == item }).count > 1 {
       throw PatternError("each of {layer}, {position} and {site} at most once")
     }
   }
 
-  private static func items(_ text: String) throws(PatternError) -> [Item] {
+  private static func items(_ symbols: ArraySlice<MappingLine.Symbol>) throws(PatternError) -> [Item] {
     let captures: [(String, Item)] = [("{layer}", .layer), ("{position}", .position), ("{site}", .site)]
     var items: [Item] = []
-    var rest = text.unicodeScalars[...]
-    while let scalar = rest.first {
-      switch scalar {
-      case "*": items.append(.anyRun)
-      case "?": items.append(.anyOne)
-      case "\\":
-        rest = rest.dropFirst()
-        guard let escaped = rest.first else { throw PatternError("a character after the backslash") }
-        items.append(.literal(escaped))
-      case "{":
-        guard let (word, item) = captures.first(where: { rest.starts(with: $0.0.unicodeScalars) }) else {
-          throw PatternError("{layer}, {position} or {site}, or \\{ for a brace")
+    var rest = symbols
+    while let symbol = rest.first {
+      var length = 1
+      switch symbol.scalar {
+      case "*" where !symbol.isEscaped: items.append(.anyRun)
+      case "?" where !symbol.isEscaped: items.append(.anyOne)
+      case "{" where !symbol.isEscaped:
+        let found = captures.first { word, _ in
+          rest.starts(with: word.unicodeScalars) { !$0.isEscaped && $0.scalar == $1 }
         }
+        guard let (word, item) = found else { throw PatternError("{layer}, {position} or {site}, or \\{ for a brace") }
         items.append(item)
-        rest = rest.dropFirst(word.unicodeScalars.count - 1)
-      default: items.append(.literal(scalar))
+        length = word.unicodeScalars.count
+      default: items.append(.literal(symbol.scalar))
       }
-      rest = rest.dropFirst()
+      rest = rest.dropFirst(length)
     }
     return items
   }

@@ -2,8 +2,8 @@
 package struct ArrayReading: Hashable, Sendable {
   /// How the elements of a rotated head are stored.
   package enum Rotation: Hashable, Sendable {
-    /// First the elements with an even place in llama2.c's order, then those with an odd one, as Hugging Face does. The size
-    /// is that of a head; nil where axes or header tell it.
+    /// First the elements with an even place in llama2.c's order, then those with an odd one, as Hugging Face does. The
+    /// size is that of a head; nil where axes or header tell it.
     case halves(size: Int?)
   }
 

@@ -45,8 +45,8 @@ struct StatementParser {
   }
 
   private mutating func pattern() throws(ArchiveError) -> ArrayPattern {
-    guard let word = words.popFirst(), !word.text.isEmpty else { throw invalid("statement", "a pattern", "nothing") }
-    do throws(PatternError) { return try ArrayPattern(word.text) } catch {
+    guard let word = words.popFirst() else { throw invalid("statement", "a pattern", "nothing") }
+    do throws(PatternError) { return try ArrayPattern(word) } catch {
       throw invalid("pattern", error.expected, word.text)
     }
   }

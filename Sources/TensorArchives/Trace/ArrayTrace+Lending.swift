@@ -23,10 +23,14 @@ extension ArrayTrace {
     return (0..<Int(Int32.max)).contains(layer) ? Int32(layer) : nil
   }
 
+}
+
+extension TensorArchive {
   /// Lends a record that was found.
-  func lend<Result>(_ key: RecordKey, _ entry: ArrayEntry, _ body: (RecordView) -> Result) -> Result {
-    let block = blocks[Int(entry.block)]
-    let array = archive.arrays[Int(block.array)]
+  func lend<Result>(
+    _ key: RecordKey, _ entry: ArrayEntry, _ block: ArrayBlock, _ body: (RecordView) -> Result
+  ) -> Result {
+    let array = arrays[Int(block.array)]
     let plan = block.plan
     let view = plan.view(
       layer: plan.layers == nil ? 0 : Int(entry.layerRank - block.firstLayer),
@@ -36,10 +40,10 @@ extension ArrayTrace {
     func record(_ payload: RawSpan) -> Result {
       body(RecordView(key: key, elementType: type, shape: shape, payload: payload))
     }
-    return archive.files[array.file].withBytes { file in
-      let bytes = file.extracting(array.offset..<(array.offset + array.layout.byteCount))
+    return files[array.file].withBytes { file in
+      let bytes = file.extracting(array.elements)
       // Mapped memory begins at a page, so that the offset in the file tells whether an element is aligned.
-      if view.isContiguous, array.offset % size == 0 {
+      if view.isContiguous, array.elements.lowerBound % size == 0 {
         let start = view.count == 0 ? 0 : view.start * size
         return record(bytes.extracting(start..<(start + view.count * size)))
       }

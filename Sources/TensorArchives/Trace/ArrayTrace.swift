@@ -11,7 +11,7 @@ package struct ArrayTrace: ~Copyable, RandomAccessSource {
   package let tokens: [Int: TraceToken]
   /// Whether the arrays tell the tokens.
   package let hasTokens: Bool
-  /// Arrays without a statement, records that two arrays give, tokens that contradict each other.
+  /// Arrays without a statement, records that two arrays of one file give, files that contradict each other.
   package let problems: [TraceError]
   /// The arrays.
   package let archive: TensorArchive
@@ -20,20 +20,25 @@ package struct ArrayTrace: ~Copyable, RandomAccessSource {
   /// The names of the records, in the order of execution.
   let names: [TensorName]
   let numbers: [TensorName: Int32]
+  /// Number of records that an array holds and one in an earlier file holds too, in the same bytes.
+  package let copyCount: Int
   private var cursor = 0
+
+  /// What stands for the producer where nobody says it.
+  static let producer = "arrays"
 
   /// Reads arrays as a trace.
   ///
   /// - Parameter mapping: what the arrays mean; without it they are named as exports name them.
-  /// - Throws: what is wrong with the mapping or with an array, or that there is no record at all. What concerns single arrays
-  ///   that were left out is in `problems`.
+  /// - Throws: what is wrong with the mapping or with an array, or that there is no record at all. What concerns single
+  ///   arrays that were left out is in `problems`.
   package init(_ archive: TensorArchive, mapping: ArrayMapping? = nil) throws(ArchiveError) {
     var builder = ArrayTraceBuilder(archive, mapping)
     try builder.build()
     self.archive = archive
     header = builder.header
     (tokens, hasTokens) = (builder.tokens, builder.hasTokens)
-    problems = archive.partProblems + builder.problems.map { .foreign($0.description) }
+    (problems, copyCount) = (builder.problems, builder.copyCount)
     (blocks, entries) = (builder.blocks, builder.entries)
     (names, numbers) = (builder.names, builder.numbers)
   }
@@ -72,11 +77,11 @@ package struct ArrayTrace: ~Copyable, RandomAccessSource {
     guard let entry = entry(of: key) else { return nil }
     let array = archive.arrays[Int(blocks[Int(entry.block)].array)]
     do { try archive.files[array.file].verify(array) } catch { throw .foreign(error.description) }
-    return lend(key, entry, body)
+    return archive.lend(key, entry, blocks[Int(entry.block)], body)
   }
 
   /// Lends a record of which `withRecord` has verified the checksum before; nil when there is none.
   package func withVerifiedRecord<Result>(_ key: RecordKey, _ body: (RecordView) -> Result) -> Result? {
-    entry(of: key).map { lend(key, $0, body) }
+    entry(of: key).map { archive.lend(key, $0, blocks[Int($0.block)], body) }
   }
 }

@@ -8,15 +8,16 @@ extension ArrayTraceBuilder {
     guard let key = ExportName.key(of: name) else {
       guard name != ExportName.tokens, name != ExportName.positions else { return }
       let remedy = "arrays are called SITE/layerL/posP or SITE/posP, unless a mapping says what they are (--map FILE)"
-      problems.append(archive.error(array, .unmapped(shape: "\(array.layout)", remedy: remedy)))
+      takeProblem(array, .unmapped(shape: array.summary, remedy: remedy))
       return
     }
-    // numpy has no bfloat16, so that an export's has lost its name.
-    let isBFloat16 = array.layout.type == .bytes2 && archive.metadata != nil
-    let planKey = PlanKey(layout: array.layout, statement: -1, name: key.name)
     do throws(ArchiveRule) {
-      let type = try RecordPlanner.elementType(array.layout.type, isBFloat16: isBFloat16)
-      let plan = if let known = plans[planKey] { known } else { try RecordPlanner.whole(array.layout, type) }
+      let layout = try array.layout.get()
+      // numpy has no bfloat16, so that an export's has lost its name.
+      let isBFloat16 = layout.type == .bytes2 && archive.told != nil
+      let planKey = PlanKey(layout: layout, statement: -1, name: key.name)
+      let type = try RecordPlanner.elementType(layout.type, isBFloat16: isBFloat16)
+      let plan = if let known = plans[planKey] { known } else { try RecordPlanner.whole(layout, type) }
       plans[planKey] = plan
       add(plan, number, key.name, layer: key.layer, position: key.position)
     } catch { throw archive.error(array, error) }
@@ -26,7 +27,8 @@ extension ArrayTraceBuilder {
   mutating func readExportedTokens() throws(ArchiveError) {
     for array in archive.arrays where array.nameInFile == ExportName.tokens {
       let prefix = array.name.dropLast(ExportName.tokens.count)
-      let positions = archive.arrays.first { $0.name == prefix + ExportName.positions }
+      let name = prefix + ExportName.positions
+      let positions = archive.arrays.first { $0.name.utf8.elementsEqual(name.utf8) }
       var reading = ArrayReading()
       reading.axes = [.position]
       let ids = try TokenArray(archive, array, reading).values()

@@ -4,24 +4,33 @@ extension ArrayTraceBuilder {
   /// Reads an array as the first statement says that matches it.
   mutating func map(_ number: Int, _ mapping: ArrayMapping) throws(ArchiveError) {
     let array = archive.arrays[number]
+    let names = array.names
     for (index, statement) in mapping.statements.enumerated() {
-      guard let captures = statement.pattern.match(array.name) else { continue }
+      guard let captures = names.lazy.compactMap({ statement.pattern.match($0) }).first else { continue }
       usedStatements.insert(index)
       switch statement.action {
       case .ignore: break
       case .tokens(let reading): try readTokens(array, reading, captures)
       case .tensor(let template, let reading):
-        try readRecords(number, index, name(template, captures, array), reading, captures)
+        let name = try name(template, captures, array)
+        guard reading.rotation == nil || name.site.map(Self.rotated.contains) ?? true else {
+          throw ArchiveError(
+            mapping.file, .line(statement.line),
+            .invalid(
+              "rope=halves", expected: "q.proj, k.proj, q.rope or k.rope, which alone have the order of RoPE",
+              found: name.text))
+        }
+        try readRecords(number, index, name, reading, captures)
       }
       return
     }
-    problems.append(
-      archive.error(
-        array,
-        .unmapped(
-          shape: "\(array.layout)",
-          remedy: "add one to \(mapping.file), or exclude it by 'ignore \(array.name)'")))
+    let line = "ignore " + MappingLine.word(matching: array.name)
+    takeProblem(
+      array,
+      .unmapped(shape: array.summary, remedy: "add one to \(mapping.file), or exclude it by the line: \(line)"))
   }
+
+  private static let rotated: Set<Site> = [.queryProjection, .keyProjection, .queryRotation, .keyRotation]
 
   private func name(
     _ template: String, _ captures: ArrayPattern.Captures, _ array: StoredArray
@@ -39,15 +48,15 @@ extension ArrayTraceBuilder {
     _ number: Int, _ statement: Int, _ name: TensorName, _ reading: ArrayReading, _ captures: ArrayPattern.Captures
   ) throws(ArchiveError) {
     let array = archive.arrays[number]
-    let key = PlanKey(layout: array.layout, statement: statement, name: name)
-    let plan: RecordPlan
     do throws(ArchiveRule) {
-      plan = if let known = plans[key] { known } else { try makePlan(array.layout, reading, name) }
+      let layout = try array.layout.get()
+      let key = PlanKey(layout: layout, statement: statement, name: name)
+      let plan = if let known = plans[key] { known } else { try makePlan(layout, reading, name) }
+      plans[key] = plan
       try append(
         plan, number, name, layer: try first(captures.layer, plan.layers, reading.firstLayer, "layer"),
         position: try first(captures.position, plan.positions, reading.firstPosition, "position"))
     } catch { throw archive.error(array, error) }
-    plans[key] = plan
   }
 
   private func makePlan(
@@ -60,8 +69,8 @@ extension ArrayTraceBuilder {
     return try RecordPlanner(layout, reading, name, headSize: headSize).plan()
   }
 
-  /// The first layer or position of an array: what its name says, or what the number 0 of its axis stands for; nil where it
-  /// has neither.
+  /// The first layer or position of an array: what its name says, or what the number 0 of its axis stands for; nil
+  /// where it has neither.
   private func first(
     _ captured: Int?, _ axis: StrideAxis?, _ offset: Int, _ what: String
   ) throws(ArchiveRule) -> Int? {

@@ -25,31 +25,6 @@ extension ArrayTraceBuilder {
       }
     }
     entries.sort { $0.precedes($1) }
-    dropDoubles()
-  }
-
-  /// Keeps the first of equal records, and says of every pair of arrays what both hold.
-  private mutating func dropDoubles() {
-    var doubles: [[Int32]: (key: RecordKey, count: Int)] = [:]
-    var order: [[Int32]] = []
-    var kept = 0
-    for index in entries.indices {
-      let entry = entries[index]
-      if kept > 0, entries[kept - 1].isSameRecord(as: entry) {
-        let pair = [entries[kept - 1].block, entry.block]
-        if doubles[pair] == nil { order.append(pair) }
-        let key = RecordKey(names[Int(entry.name)], layer: entry.layer, position: Int(entry.position))
-        doubles[pair] = (doubles[pair]?.key ?? key, (doubles[pair]?.count ?? 0) + 1)
-      } else {
-        entries[kept] = entry
-        kept += 1
-      }
-    }
-    entries.removeLast(entries.count - kept)
-    for pair in order {
-      guard let (key, count) = doubles[pair] else { continue }
-      let arrays = pair.map { archive.arrays[Int(blocks[Int($0)].array)] }
-      problems.append(archive.error(arrays[1], .recordedTwice(key, count: count, other: arrays[0].name)))
-    }
+    dropCopies()
   }
 }

@@ -23,15 +23,18 @@ extension ArrayTraceBuilder {
     }
   }
 
-  /// Takes a token; one that is known already must be the same.
+  /// Takes a token; where its file has one for the position already, it must be the same.
   mutating func take(_ id: Int, position: Int, of array: StoredArray) {
     hasTokens = true
-    guard let known = tokens[position] else {
-      tokens[position] = TraceToken(id: id)
+    let part = tokenPartOfFile[array.file] ?? tokenParts.count
+    if part == tokenParts.count {
+      tokenParts.append((archive.files[array.file].path, [:]))
+      tokenPartOfFile[array.file] = part
+    }
+    guard let known = tokenParts[part].tokens[position] else {
+      tokenParts[part].tokens[position] = TraceToken(id: id)
       return
     }
-    if known.id != id {
-      problems.append(archive.error(array, .tokenRepeated(position: position, ids: [known.id, id])))
-    }
+    if known.id != id { takeProblem(array, .tokenRepeated(position: position, ids: [known.id, id])) }
   }
 }

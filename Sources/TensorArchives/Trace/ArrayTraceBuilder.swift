@@ -5,9 +5,16 @@ struct ArrayTraceBuilder {
   let archive: TensorArchive
   let mapping: ArrayMapping?
   var header: TraceHeader
-  var tokens: [Int: TraceToken]
+  /// The tokens of all files, once they are united.
+  private(set) var tokens: [Int: TraceToken] = [:]
+  /// The tokens of files, as far as they are read.
+  var tokenParts: [TraceToken.Part]
+  /// By file: the number of its tokens.
+  var tokenPartOfFile: [Int: Int]
   var hasTokens: Bool
-  var problems: [ArchiveError]
+  var problems: [TraceError]
+  /// Number of records that an array holds and one in an earlier file holds too.
+  var copyCount = 0
   var blocks: [ArrayBlock] = []
   var entries: [ArrayEntry] = []
   var names: [TensorName] = []
@@ -29,12 +36,13 @@ struct ArrayTraceBuilder {
   init(_ archive: TensorArchive, _ mapping: ArrayMapping?) {
     self.archive = archive
     self.mapping = mapping
-    header = archive.metadata?.header ?? TraceHeader(producer: "arrays")
+    header = archive.told?.header ?? TraceHeader(producer: ArrayTrace.producer)
     for (name, value) in mapping?.fields ?? [:] { header.fields[name] = value }
     if let producer = mapping?.producer { header.producer = producer }
-    tokens = archive.metadata?.tokens ?? [:]
-    hasTokens = archive.metadata != nil
-    problems = archive.conflicts
+    tokenParts = archive.told?.tokens ?? []
+    tokenPartOfFile = archive.told?.partOfFile ?? [:]
+    hasTokens = archive.told != nil
+    problems = archive.told?.problems ?? []
   }
 
   /// Looks at every array.
@@ -43,6 +51,9 @@ struct ArrayTraceBuilder {
       if let mapping { try map(number, mapping) } else { try readExported(number) }
     }
     if mapping == nil { try readExportedTokens() }
+    let (tokens, contradictions) = TraceToken.united(tokenParts)
+    self.tokens = tokens
+    problems += contradictions
     try requireStatementsUsed()
     try requireRecords()
     numberNames()
@@ -55,6 +66,11 @@ struct ArrayTraceBuilder {
       ArrayBlock(plan: plan, array: Int32(number), firstLayer: Int32(layer ?? -1), firstPosition: Int32(position)))
     blockNames.append(name)
     isOutsideLayers.append(layer == nil)
+  }
+
+  /// Takes down that arrays and what is said of them do not fit.
+  mutating func takeProblem(_ array: StoredArray, _ rule: ArchiveRule) {
+    problems.append(.unclear(archive.error(array, rule).description))
   }
 
   private func requireStatementsUsed() throws(ArchiveError) {

@@ -2,8 +2,8 @@ package import TraceFormat
 
 /// The names of exported arrays: `SITE/layerL/posP`, or `SITE/posP` outside the layers.
 ///
-/// In names outside the table `%`, `/`, `\` and a leading point stand as `%25`, `%2F`, `%5C` and `%2E`, so that every name can be
-/// told apart and none leads out of a folder.
+/// In names outside the table `%`, `/`, `\` and a leading point stand as `%25`, `%2F`, `%5C` and `%2E`, so that every
+/// name can be told apart and none leads out of a folder.
 package enum ExportName {
   /// The array of the tokens' ids.
   package static let tokens = "tokens"

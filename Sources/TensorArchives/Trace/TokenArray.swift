@@ -17,20 +17,22 @@ struct TokenArray {
   ///
   /// - Throws: also where one is negative or above 2^31 - 1.
   func values() throws(ArchiveError) -> [Int] {
-    let type = array.layout.type
+    let layout: ArrayLayout
+    do throws(ArchiveRule) { layout = try array.layout.get() } catch { throw archive.error(array, error) }
+    let type = layout.type
     guard type.isInteger else {
       throw archive.error(
         array, .unsupportedType(type.rawValue, remedy: "tokens are integers; save array.astype(numpy.int64)"))
     }
     let axes: StoredAxes
     do throws(ArchiveRule) {
-      axes = try StoredAxes(array.layout, reading.axes ?? [.position], batch: reading.batch)
+      axes = try StoredAxes(layout, reading.axes ?? [.position], batch: reading.batch)
     } catch { throw archive.error(array, error) }
     let positions = axes[.position] ?? StrideAxis(1, 0)
     let file = archive.files[array.file]
     try file.verify(array)
     return try file.withBytes { (bytes) throws(ArchiveError) in
-      let numbers = bytes.extracting(array.offset..<(array.offset + array.layout.byteCount))
+      let numbers = bytes.extracting(array.elements)
       var values: [Int] = []
       for index in 0..<positions.count {
         let offset = (axes.base + index * positions.stride) * type.size

@@ -30,16 +30,14 @@ let package = Package(
     .target(name: "VectorKernels"),
     .target(name: "TraceFormat", dependencies: ["PlatformLibc", "VectorKernels"], swiftSettings: settings),
     .target(name: "JSONText", dependencies: ["TraceFormat"], swiftSettings: settings),
-    .target(
-      name: "TensorArchives", dependencies: ["JSONText", "PlatformLibc", "TraceFormat"], swiftSettings: settings),
+    .target(name: "TensorArchives", dependencies: ["JSONText", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "Model", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .target(
       name: "TraceComparison", dependencies: ["JSONText", "PlatformLibc", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
     .target(
-      name: "TraceSources", dependencies: ["PlatformLibc", "TensorArchives", "TraceComparison", "TraceFormat"],
-      swiftSettings: settings),
+      name: "TraceSources", dependencies: ["TensorArchives", "TraceComparison", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "Explanation",
       dependencies: [

@@ -14,7 +14,7 @@ struct ArchiveReader {
 
   /// Takes in a file, or all arrays of a folder.
   mutating func open(_ path: String) throws(ArchiveError) {
-    guard ArchiveFolder.isFolder(path) else {
+    guard PathKind(path) == .folder else {
       add(try ArchiveFile(path: path), name: Self.stem(of: path))
       return
     }
@@ -24,7 +24,7 @@ struct ArchiveReader {
       add(try ArchiveFile(path: "\(path)/\(name)"), name: String(name[..<dot]))
     }
     let metadataPath = "\(path)/\(Self.metadataName)"
-    guard !names.isEmpty, ArchiveFolder.isFile(metadataPath) else { return }
+    guard !names.isEmpty, PathKind(metadataPath) == .file else { return }
     let file: MappedFile
     do { file = try MappedFile(path: metadataPath) } catch { throw ArchiveError(metadataPath, .file, .system(error)) }
     metadataFound.append((files.count - 1, try TraceMetadata(file.bytes, 0..<file.byteCount, file: metadataPath)))

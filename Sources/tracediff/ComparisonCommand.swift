@@ -56,7 +56,7 @@ enum ComparisonCommand {
     let names = (pair.expected.name, pair.actual.name)
     guard let verdict else { throw try unreadable(problems, names, options, reporter) }
     try live?.finish()
-    try requireUse(of: verdict)
+    try verdict.unused.requireNone(in: "either trace")
 
     var oracle: OracleComparison?
     var oracleProblem: String?
@@ -82,18 +82,6 @@ enum ComparisonCommand {
     }
     if verdict.exitStatus == ExitStatus.trouble.rawValue { Tool.diagnose(Program.name, verdict.headline) }
     return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble
-  }
-
-  /// A pattern of the options that matches no tensor is bad usage.
-  static func requireUse(of verdict: Verdict) throws(UsageError) {
-    let unused = [
-      ("--only", verdict.unusedPatterns), ("--rtol", verdict.unusedRtolPatterns),
-      ("--atol", verdict.unusedAtolPatterns),
-    ]
-    for (option, patterns) in unused {
-      guard let pattern = patterns.first else { continue }
-      throw UsageError("option '\(option)': no tensor of either trace matches '\(pattern.text)'")
-    }
   }
 
   /// Judges both traces by a third.

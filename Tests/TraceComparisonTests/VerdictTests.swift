@@ -260,7 +260,7 @@ import TraceFormat
   @Test func unusedPatterns() {
     let filter = RecordFilter(names: [NamePattern("q"), NamePattern("zz*")])
     let result = verdict(Self.trace, Self.trace, Comparison(filter: filter))
-    #expect(result.unusedPatterns.map(\.text) == ["zz*"])
+    #expect(result.unused.only.map(\.text) == ["zz*"])
     let tolerance = Tolerance(rtolOverrides: [.init(NamePattern("nope"), 1)])
     #expect(
       verdict(Self.trace, Self.trace, Comparison(tolerance: tolerance)).notes

@@ -9,9 +9,15 @@ var settings: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// What the C compiler looks for.
+var warnings: [CSetting] = ["all", "extra", "conversion", "shadow", "strict-prototypes"].map { .enableWarning($0) }
+
 // Warnings are errors where our own tests are built (`make test` sets the variable), so that a newer compiler's warning
 // never breaks a package that depends on this one.
-if Context.environment["WERROR"] != nil { settings.append(.treatAllWarnings(as: .error)) }
+if Context.environment["WERROR"] != nil {
+  settings.append(.treatAllWarnings(as: .error))
+  warnings.append(.treatAllWarnings(as: .error))
+}
 
 let package = Package(
   name: "reference-parity",
@@ -27,7 +33,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "PlatformLibc", swiftSettings: settings),
-    .target(name: "VectorKernels"),
+    .target(name: "VectorKernels", cSettings: warnings),
     .target(name: "TraceFormat", dependencies: ["PlatformLibc", "VectorKernels"], swiftSettings: settings),
     .target(name: "JSONText", dependencies: ["TraceFormat"], swiftSettings: settings),
     .target(name: "TensorArchives", dependencies: ["JSONText", "TraceFormat"], swiftSettings: settings),
@@ -127,7 +133,8 @@ let package = Package(
       name: "ParityTests",
       dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport", "VectorKernels"], swiftSettings: settings),
   ],
-  swiftLanguageModes: [.v6]
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c11
 )
 
 // Libraries, because libFuzzer brings the main function; `Tests/Fuzz/fuzz.sh` sets the variable and links them. Without it,

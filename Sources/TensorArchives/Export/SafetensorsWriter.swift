@@ -63,13 +63,10 @@ enum SafetensorsWriter {
   private static func entry(
     _ name: String, _ type: String, _ shape: [Int], _ offset: inout Int, byteCount: Int
   ) -> [UInt8] {
-    let end = offset + byteCount
+    let (lengths, end) = (shape.map(String.init).joined(separator: ","), offset + byteCount)
     defer { offset = end }
-    let tensor = JSONValue.object([
-      ("dtype", .string(type)), ("shape", .array(shape.map { .integer($0) })),
-      ("data_offsets", .array([.integer(offset), .integer(end)])),
-    ])
-    return Array(",\(JSONValue.string(name).text):\(tensor.text)".utf8)
+    let tensor = "{\"dtype\":\"\(type)\",\"shape\":[\(lengths)],\"data_offsets\":[\(offset),\(end)]}"
+    return Array(",\(JSONValue.string(name).text):\(tensor)".utf8)
   }
 
   private static func typeName(_ type: ElementType) -> String {

@@ -9,9 +9,15 @@ var settings: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// What the C compiler looks for.
+var warnings: [CSetting] = ["all", "extra", "conversion", "shadow", "strict-prototypes"].map { .enableWarning($0) }
+
 // Warnings are errors where our own tests are built (`make test` sets the variable), so that a newer compiler's warning
 // never breaks a package that depends on this one.
-if Context.environment["WERROR"] != nil { settings.append(.treatAllWarnings(as: .error)) }
+if Context.environment["WERROR"] != nil {
+  settings.append(.treatAllWarnings(as: .error))
+  warnings.append(.treatAllWarnings(as: .error))
+}
 
 let package = Package(
   name: "reference-parity",
@@ -27,26 +33,30 @@ let package = Package(
   ],
   targets: [
     .target(name: "PlatformLibc", swiftSettings: settings),
-    .target(name: "VectorKernels"),
+    .target(name: "VectorKernels", cSettings: warnings),
     .target(name: "TraceFormat", dependencies: ["PlatformLibc", "VectorKernels"], swiftSettings: settings),
-    .target(name: "TensorArchives", dependencies: ["PlatformLibc", "TraceFormat"], swiftSettings: settings),
+    .target(name: "JSONText", dependencies: ["TraceFormat"], swiftSettings: settings),
+    .target(name: "TensorArchives", dependencies: ["JSONText", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "Model", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
     .target(
-      name: "TraceComparison", dependencies: ["PlatformLibc", "TraceFormat", "VectorKernels"], swiftSettings: settings),
-    .target(
-      name: "TraceSources", dependencies: ["PlatformLibc", "TensorArchives", "TraceComparison", "TraceFormat"],
+      name: "TraceComparison", dependencies: ["JSONText", "PlatformLibc", "TraceFormat", "VectorKernels"],
       swiftSettings: settings),
+    .target(
+      name: "TraceSources", dependencies: ["TensorArchives", "TraceComparison", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "Explanation",
-      dependencies: ["PlatformLibc", "Model", "TraceComparison", "TraceFormat", "TraceSources", "VectorKernels"],
+      dependencies: [
+        "JSONText", "PlatformLibc", "Model", "TraceComparison", "TraceFormat", "TraceSources", "VectorKernels",
+      ],
       swiftSettings: settings),
     .target(
-      name: "Goldens", dependencies: ["TraceComparison", "TraceFormat"], swiftSettings: settings),
+      name: "Goldens", dependencies: ["JSONText", "TraceComparison", "TraceFormat"], swiftSettings: settings),
     .target(
       name: "TraceTesting", dependencies: ["Goldens", "TraceComparison", "TraceFormat"], swiftSettings: settings),
     .target(
-      name: "CIReports", dependencies: ["Explanation", "Goldens", "PlatformLibc", "TraceComparison", "TraceFormat"],
+      name: "CIReports",
+      dependencies: ["Explanation", "Goldens", "JSONText", "PlatformLibc", "TraceComparison", "TraceFormat"],
       swiftSettings: settings),
     .target(name: "Synthesis", dependencies: ["Model", "TraceFormat"], swiftSettings: settings),
     .target(
@@ -58,7 +68,7 @@ let package = Package(
     .executableTarget(
       name: "tracediff",
       dependencies: [
-        "CIReports", "Explanation", "Goldens", "Model", "TensorArchives", "TraceComparison", "ToolSupport",
+        "CIReports", "Explanation", "Goldens", "JSONText", "Model", "TensorArchives", "TraceComparison", "ToolSupport",
         "TraceFormat", "TraceSources",
       ],
       swiftSettings: settings),
@@ -68,16 +78,17 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "PlatformLibc", "TraceFormat", "Model", "TensorArchives", "TraceComparison", "Explanation", "Synthesis",
-        "VectorKernels",
+        "CIReports", "Explanation", "Goldens", "JSONText", "Model", "PlatformLibc", "Synthesis", "TensorArchives",
+        "TraceComparison", "TraceFormat", "VectorKernels",
       ],
       path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "TraceFormatTests", dependencies: ["PlatformLibc", "TraceFormat", "TestSupport", "VectorKernels"],
       swiftSettings: settings),
+    .testTarget(name: "JSONTextTests", dependencies: ["JSONText", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "TensorArchivesTests",
-      dependencies: ["PlatformLibc", "TensorArchives", "TraceComparison", "TraceFormat", "TestSupport"],
+      dependencies: ["JSONText", "PlatformLibc", "TensorArchives", "TraceComparison", "TraceFormat", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport", "VectorKernels"],
@@ -122,13 +133,17 @@ let package = Package(
       name: "ParityTests",
       dependencies: ["Model", "TraceFormat", "Synthesis", "TestSupport", "VectorKernels"], swiftSettings: settings),
   ],
-  swiftLanguageModes: [.v6]
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c11
 )
 
 // Libraries, because libFuzzer brings the main function; `Tests/Fuzz/fuzz.sh` sets the variable and links them. Without it,
 // and for packages that depend on this one, they do not exist.
 if Context.environment["FUZZ"] != nil {
-  for name in ["FuzzCheckpoint", "FuzzTokenizer", "FuzzTrace", "FuzzNpz", "FuzzSafetensors", "FuzzMapping"] {
+  for name in [
+    "FuzzCheckpoint", "FuzzTokenizer", "FuzzTrace", "FuzzNpz", "FuzzSafetensors", "FuzzMapping", "FuzzGolden",
+    "FuzzHistory",
+  ] {
     package.products.append(.library(name: name, type: .static, targets: [name]))
     package.targets.append(
       .target(name: name, dependencies: ["TestSupport"], path: "Tests/Fuzz/\(name)", swiftSettings: settings))

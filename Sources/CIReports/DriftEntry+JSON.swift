@@ -1,4 +1,4 @@
-import TraceComparison
+import JSONText
 import TraceFormat
 
 extension DriftEntry {
@@ -26,8 +26,8 @@ extension DriftEntry {
   /// Reads a line. Keys that this version does not know are passed over.
   init(_ bytes: some Collection<UInt8>, line: Int) throws(DriftError) {
     let value: JSONValue
-    do throws(JSONError) { value = try JSONReader.value(of: bytes) } catch {
-      throw .notJSON(line: line, column: error.column, expected: error.expected, found: error.found)
+    do throws(JSONError) { value = try JSONValue(bytes) } catch {
+      throw .notJSON(line: line, column: error.offset + 1, expected: error.expected, found: error.found)
     }
     let fields = try JSONFields(value, "the line", line: line)
     let schema = try fields.text("schema")

@@ -1,3 +1,4 @@
+import JSONText
 import TraceComparison
 
 /// A drift history: one JSON object per line, a line per commit, the oldest first.

@@ -1,4 +1,4 @@
-import TraceComparison
+import JSONText
 import TraceFormat
 
 /// The fields of an object in a line of a history, read with errors that say where and what.

@@ -15,7 +15,9 @@ extension GoldenRun {
     takeLacking(actual)
     takeParting()
     verdict.cases = cases.sorted { Self.order($0.key) < Self.order($1.key) }.map(\.value)
-    if verdict.headers.conflicts.isEmpty { takeUnusedPatterns() }
+    if verdict.headers.conflicts.isEmpty {
+      verdict.unused = UnusedPatterns(check.filter, check.tolerance, names: names)
+    }
     takeNotes()
     return Result(verdict: verdict, recorder: recorder, failure: recordingFailure)
   }
@@ -46,14 +48,6 @@ extension GoldenRun {
     } else {
       verdict.notes.append("the tokens part at position \(parting.position), after the positions asked for")
     }
-  }
-
-  private mutating func takeUnusedPatterns() {
-    func isUnused(_ pattern: NamePattern) -> Bool { !names.contains { pattern.matches($0.text) } }
-    verdict.unused.only = (check.filter.names ?? []).filter(isUnused)
-    verdict.unused.except = check.filter.excluded.filter(isUnused)
-    verdict.unused.rtol = check.tolerance.rtolOverrides.map(\.pattern).filter(isUnused)
-    verdict.unused.atol = check.tolerance.atolOverrides.map(\.pattern).filter(isUnused)
   }
 
   private mutating func takeNotes() {

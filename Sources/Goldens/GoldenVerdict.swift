@@ -45,9 +45,7 @@ package struct GoldenVerdict: Sendable {
   /// What else a reader should know.
   package internal(set) var notes: [String] = []
   /// Patterns of the filter and of both tolerances that match no name on either side.
-  package internal(set) var unused = (
-    only: [NamePattern](), except: [NamePattern](), rtol: [NamePattern](), atol: [NamePattern]()
-  )
+  package internal(set) var unused = UnusedPatterns()
 
   /// The answer, by the rules of `Verdict.outcome`.
   package var outcome: Verdict.Outcome {

@@ -16,13 +16,7 @@ struct TokenSearch {
   init(_ golden: Golden) {
     self.golden = golden.tokens
     positions = golden.tokens.keys.sorted()
-    end = Self.end(golden.header, last: positions.last)
-  }
-
-  /// The position after the last of a whole run that has fewer tokens than the steps it was asked for.
-  private static func end(_ header: TraceHeader, last: Int?) -> Int? {
-    guard let steps = header[integer: .steps], let last, last + 1 < steps else { return nil }
-    return last + 1
+    end = TokenParting.endByItself(golden.header, golden.tokens)
   }
 
   /// Looks at the positions up to one.
@@ -41,8 +35,7 @@ struct TokenSearch {
   mutating func finish(_ source: borrowing some TensorSource & ~Copyable) {
     let tokens = source.tokens
     advance(to: Int.max, tokens)
-    guard parting == nil, source.isComplete, source.problems.isEmpty else { return }
-    if let end = Self.end(source.header, last: tokens.keys.max()), golden[end] != nil { take(end, tokens) }
+    if parting == nil, let end = TokenParting.endByItself(source), golden[end] != nil { take(end, tokens) }
   }
 
   private mutating func take(_ position: Int, _ tokens: [Int: TraceToken]) {

@@ -10,8 +10,8 @@ enum ForwardMemory {
   /// long records gets smaller blocks.
   static func blockSize(_ model: borrowing Checkpoint, capacity: Int, scalarSize: Int, groupSize: Int?) -> Int {
     let sizes = model.configuration
-    guard let one = byteCount(sizes, capacity: capacity, blockSize: 1, scalarSize: scalarSize, groupSize: groupSize),
-      let two = byteCount(sizes, capacity: capacity, blockSize: 2, scalarSize: scalarSize, groupSize: groupSize)
+    guard
+      let buffers = positionByteCount(sizes, capacity: capacity, scalarSize: scalarSize, groupSize: groupSize)
     else { return 1 }
     // In floating point, where nothing overflows.
     var elements = 0.0
@@ -20,7 +20,7 @@ enum ForwardMemory {
       let layers = site.scope == .layer ? Double(sizes.layerCount) : 1
       elements += (length ?? Double(sizes.headCount) * Double(capacity)) * layers
     }
-    let perPosition = Double(two - one) + 2 * elements * Double(scalarSize)
+    let perPosition = Double(buffers) + 2 * elements * Double(scalarSize)
     let room = Double(max(64 << 20, model.byteCount / 4))
     return max(1, Int(min(Double(largestBlock), room / perPosition)))
   }
@@ -37,31 +37,45 @@ enum ForwardMemory {
   static func byteCount(
     _ sizes: Configuration, capacity: Int, blockSize: Int, scalarSize: Int, groupSize: Int?
   ) -> Int? {
+    guard
+      let perPosition = positionByteCount(sizes, capacity: capacity, scalarSize: scalarSize, groupSize: groupSize)
+    else { return nil }
+    // Keys and values of all positions; a block's inputs with one position to a lane, 64 bytes of them.
+    let (widest, lanes) = (max(sizes.dim, sizes.hiddenDim), 64 / scalarSize)
+    let widened = groupSize.map { WidenedBlock.byteCount(blockSize: blockSize, columns: widest, groupSize: $0) }
+    return sum([
+      [2, sizes.layerCount, capacity, sizes.keyValueDim, scalarSize], [blockSize, perPosition],
+      [(blockSize + lanes - 1) / lanes, 64, widest], [widened ?? 0],
+    ])
+  }
+
+  /// What each position of a block adds, but for inputs that several positions share; nil when the number overflows.
+  private static func positionByteCount(
+    _ sizes: Configuration, capacity: Int, scalarSize: Int, groupSize: Int?
+  ) -> Int? {
+    // A row of attention per head; vectors of dim, kv_dim, hidden_dim and vocab_size, cosines and sines, whose sizes are below
+    // 2^31, so that their sum cannot overflow.
+    let vectors =
+      4 * sizes.dim + 2 * sizes.keyValueDim + 2 * sizes.hiddenDim + sizes.vocabularySize + sizes.headSize
+    let activations = groupSize.map { sizes.dim + sizes.hiddenDim + (sizes.dim + sizes.hiddenDim) / $0 * 4 }
+    return sum([[sizes.headCount, capacity, scalarSize], [vectors, scalarSize], [activations ?? 0]])
+  }
+
+  /// The sum of products; nil when it overflows.
+  private static func sum(_ products: [[Int]]) -> Int? {
     var total = 0
-    func add(_ factors: Int...) -> Bool {
+    for factors in products {
       var product = 1
       for factor in factors {
         let (next, overflow) = product.multipliedReportingOverflow(by: factor)
-        if overflow { return false }
+        if overflow { return nil }
         product = next
       }
-      let (sum, overflow) = total.addingReportingOverflow(product)
-      total = sum
-      return !overflow
+      let (next, overflow) = total.addingReportingOverflow(product)
+      if overflow { return nil }
+      total = next
     }
-    // Keys and values of all positions; a row of attention per head; vectors of dim, kv_dim, hidden_dim and vocab_size,
-    // whose sizes are below 2^31, so that their sum cannot overflow.
-    let vectors = 4 * sizes.dim + 2 * sizes.keyValueDim + 2 * sizes.hiddenDim + sizes.vocabularySize
-    // A block's inputs with one position to a lane, 64 bytes of them; cosines and sines.
-    let (widest, lanes) = (max(sizes.dim, sizes.hiddenDim), 64 / scalarSize)
-    guard add(2, sizes.layerCount, capacity, sizes.keyValueDim, scalarSize),
-      add(blockSize, sizes.headCount, capacity, scalarSize), add(blockSize, vectors, scalarSize),
-      add((blockSize + lanes - 1) / lanes, 64, widest), add(blockSize, sizes.headSize, scalarSize)
-    else { return nil }
-    guard let groupSize else { return total }
-    let activations = sizes.dim + sizes.hiddenDim
-    let widened = WidenedBlock.byteCount(blockSize: blockSize, columns: widest, groupSize: groupSize)
-    return add(blockSize, activations) && add(blockSize, activations / groupSize, 4) && add(widened) ? total : nil
+    return total
   }
 
   /// Whether the system would lend that much memory to this process.

@@ -27,6 +27,7 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
   ///   - path: `-` is standard output.
   ///   - producer: program and version.
   ///   - tokenizer: where the texts of tokens come from; nil leaves them unknown.
+  /// - Throws: `TraceError` when the file cannot be opened or its header cannot be written.
   public init(
     path: String, producer: String, plan: RunPlan, selection: RecordSelection, model: borrowing Checkpoint,
     tokenizer: Tokenizer?
@@ -39,6 +40,8 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
   }
 
   /// Begins the position of a block that follows the one begun last.
+  ///
+  /// - Throws: `TraceError.cannotRecord` when the token is not one that a trace can hold.
   public mutating func begin(position: Int, token: Int) throws(TraceError) {
     if positions.isEmpty { positions = position..<position }
     precondition(position == positions.upperBound && !isLaidOut, "a block's positions follow each other")
@@ -55,6 +58,11 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
   }
 
   /// Puts the wanted rows into their places.
+  ///
+  /// - Parameters:
+  ///   - rows: the positions of the rows of `values`, which were begun.
+  ///   - values: positions x length of the site.
+  /// - Throws: `TraceError.cannotRecord` when there is no memory for the block.
   public mutating func observe<Element: TraceElement>(
     _ site: Site, layer: Int?, positions rows: Range<Int>, _ values: MatrixView<Element>
   ) throws(TraceError) {
@@ -84,6 +92,9 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
   }
 
   /// Has the block written in the background. The blocks before it are settled then.
+  ///
+  /// - Throws: `TraceError` when there is no memory for the block, a wanted record was not observed, or the block before it
+  ///   could not be written.
   public mutating func endBlock() throws(TraceError) {
     try layOut()
     try writer.append(&block)
@@ -94,6 +105,8 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
   }
 
   /// Waits until every block is with the system.
+  ///
+  /// - Throws: `TraceError.file` when one could not be written.
   public mutating func settle() throws(TraceError) {
     try writer.settle()
     settledPositions = positions.lowerBound
@@ -102,6 +115,7 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
   /// Completes the file.
   ///
   /// - Returns: number of records and bytes in the file.
+  /// - Throws: `TraceError` when what is left could not be written, or the file not be given its name.
   public consuming func finish() throws(TraceError) -> (recordCount: Int, byteCount: Int) { try writer.finish() }
 }
 

@@ -1,3 +1,4 @@
+import JSONText
 package import TraceFormat
 
 /// What is wrong with a file of arrays, with an array or with a mapping: which rule is broken, and where.
@@ -26,6 +27,14 @@ package struct ArchiveError: Error, Equatable, Sendable {
     self.file = file
     self.place = place
     self.rule = rule
+  }
+}
+
+extension ArchiveError {
+  /// What is wrong with JSON in a file.
+  init(_ file: String, _ error: JSONError) {
+    self.init(
+      file, .offset(error.offset), .invalid(error.what, expected: error.expected, found: error.found))
   }
 }
 

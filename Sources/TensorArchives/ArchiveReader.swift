@@ -18,7 +18,7 @@ struct ArchiveReader {
 
   /// Takes in a file, or all arrays of a folder.
   mutating func open(_ path: String) throws(ArchiveError) {
-    guard ArchiveFolder.isFolder(path) else { return add(try ArchiveFile(path: path)) }
+    guard PathKind(path) == .folder else { return add(try ArchiveFile(path: path)) }
     let folder = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     let names = try ArchiveFolder.files(in: folder)
     let first = files.count
@@ -29,7 +29,7 @@ struct ArchiveReader {
     }
     operands.append(path)
     let metadataPath = "\(folder)/\(Self.metadataName)"
-    guard !names.isEmpty, ArchiveFolder.isFile(metadataPath) else { return }
+    guard !names.isEmpty, PathKind(metadataPath) == .file else { return }
     let file: MappedFile
     do { file = try MappedFile(path: metadataPath) } catch { throw ArchiveError(metadataPath, .file, .system(error)) }
     let metadata = try TraceMetadata(file.bytes, 0..<file.byteCount, file: metadataPath)

@@ -1,72 +1,33 @@
+package import JSONText
 import TraceFormat
 
 extension TraceMetadata {
-  /// The JSON text.
-  package var json: [UInt8] {
-    var text = JSONText()
-    text.add("{\"producer\":")
-    text.add(string: header.producer)
-    text.add(",\"fields\":{")
-    for (index, field) in header.fields.sorted(by: { $0.key < $1.key }).enumerated() {
-      if index > 0 { text.add(",") }
-      text.add(string: field.key)
-      text.add(":")
-      text.add(field.value)
+  /// As JSON.
+  package var json: JSONValue {
+    let fields = header.fields.sorted { $0.key < $1.key }.map { ($0.key, Self.json($0.value)) }
+    let tokens = tokens.sorted { $0.key < $1.key }.map { position, token in
+      JSONValue.object([
+        ("position", .integer(position)), ("id", .integer(token.id)), ("text", token.text.map(Self.json) ?? .null),
+      ])
     }
-    text.add("},\"tokens\":[")
-    for (index, position) in tokens.keys.sorted().enumerated() {
-      guard let token = tokens[position] else { continue }
-      text.add(index > 0 ? ",\n" : "\n")
-      text.add("{\"position\":\(position),\"id\":\(token.id),\"text\":")
-      if let bytes = token.text { text.add(bytes: bytes) } else { text.add("null") }
-      text.add("}")
-    }
-    text.add("]}\n")
-    return text.bytes
+    return .object([("producer", .string(header.producer)), ("fields", .object(fields)), ("tokens", .array(tokens))])
   }
-}
 
-/// JSON being put together.
-struct JSONText {
-  private(set) var bytes: [UInt8] = []
-
-  mutating func add(_ text: String) { bytes += text.utf8 }
-
-  mutating func add(_ value: HeaderValue) {
+  private static func json(_ value: HeaderValue) -> JSONValue {
     switch value {
-    case .integer(let number): add("\(number)")
-    case .real(let number) where number.isFinite: add("\(number)")
-    case .real(let number): add("{\"bits\":\"\(Self.hexadecimal(number.bitPattern))\"}")
-    case .text(let text): add(bytes: text)
+    case .integer(let number): .integer(Int(number))
+    case .real(let number) where number.isFinite: .number(number)
+    case .real(let number): .object([("bits", .string(hexadecimal(littleEndianBytes(number.bitPattern.byteSwapped))))])
+    case .text(let text): json(text)
     }
   }
 
-  /// Adds bytes as a string where they are UTF-8.
-  mutating func add(bytes text: [UInt8]) {
-    if let string = String(validating: text, as: UTF8.self) {
-      add(string: string)
-    } else {
-      add("{\"hex\":\"\(text.map { Self.padded(String($0, radix: 16), to: 2) }.joined())\"}")
-    }
+  /// Bytes as a string where they are UTF-8.
+  private static func json(_ text: [UInt8]) -> JSONValue {
+    String(validating: text, as: UTF8.self).map { .string($0) } ?? .object([("hex", .string(hexadecimal(text)))])
   }
 
-  mutating func add(string: String) {
-    add("\"")
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": add("\\\"")
-      case "\\": add("\\\\")
-      case let scalar where scalar.value < 0x20 || scalar.value == 0x7F:
-        add("\\u" + Self.padded(String(scalar.value, radix: 16), to: 4))
-      default: bytes += String(scalar).utf8
-      }
-    }
-    add("\"")
-  }
-
-  private static func hexadecimal(_ bits: UInt64) -> String { padded(String(bits, radix: 16), to: 16) }
-
-  private static func padded(_ digits: String, to width: Int) -> String {
-    String(repeating: "0", count: max(0, width - digits.count)) + digits
+  private static func hexadecimal(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

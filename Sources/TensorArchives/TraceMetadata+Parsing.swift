@@ -1,3 +1,4 @@
+import JSONText
 import TraceFormat
 
 extension TraceMetadata {
@@ -7,22 +8,28 @@ extension TraceMetadata {
   ///   - range: where in the file it stands.
   ///   - file: the name for messages.
   init(_ bytes: RawSpan, _ range: Range<Int>, file: String) throws(ArchiveError) {
-    var reader = JSONReader(bytes, range, file: file)
+    var reader = JSONReader(bytes, range)
+    do throws(JSONError) { try self.init(&reader) } catch { throw ArchiveError(file, error) }
+  }
+
+  private init(_ reader: inout JSONReader) throws(JSONError) {
+    let start = reader.offset
     var header = TraceHeader(producer: "")
     var tokens: [Int: TraceToken] = [:]
-    try reader.object { (reader, key) throws(ArchiveError) in
+    try reader.object { (reader, key) throws(JSONError) in
       switch key {
       case "producer": header.producer = try Self.producer(&reader)
       case "fields":
-        try reader.object { (reader, name) throws(ArchiveError) in
+        try reader.object { (reader, name) throws(JSONError) in
           header.fields[name] = try Self.field(&reader, name)
         }
       case "tokens":
-        try reader.array { (reader) throws(ArchiveError) in
+        try reader.array { (reader) throws(JSONError) in
           let place = reader.offset
           let (position, token) = try Self.token(&reader)
           guard tokens.updateValue(token, forKey: position) == nil else {
-            throw ArchiveError(file, .offset(place), .tokenRepeated(position: position, ids: [token.id, token.id]))
+            throw reader.invalid(
+              "token", expected: "every position once", found: "position \(position) again", at: place)
           }
         }
       default: throw reader.invalid("key", expected: "producer, fields or tokens", found: "'\(key)'")
@@ -30,12 +37,12 @@ extension TraceMetadata {
     }
     try reader.requireEnd()
     guard !header.producer.isEmpty else {
-      throw reader.invalid("trace", expected: "a producer", found: "none", at: range.lowerBound)
+      throw reader.invalid("trace", expected: "a producer", found: "none", at: start)
     }
     self.init(header: header, tokens: tokens)
   }
 
-  private static func producer(_ reader: inout JSONReader) throws(ArchiveError) -> String {
+  private static func producer(_ reader: inout JSONReader) throws(JSONError) -> String {
     let place = reader.offset
     let producer = try reader.string()
     guard (1...TraceHeader.producerLength).contains(producer.utf8.count), !producer.utf8.contains(0) else {
@@ -46,7 +53,7 @@ extension TraceMetadata {
     return producer
   }
 
-  private static func field(_ reader: inout JSONReader, _ name: String) throws(ArchiveError) -> HeaderValue {
+  private static func field(_ reader: inout JSONReader, _ name: String) throws(JSONError) -> HeaderValue {
     let place = reader.offset
     guard TraceHeader.isValidName(Array(name.utf8)), name != TraceHeader.reservedName else {
       throw reader.invalid(
@@ -59,7 +66,7 @@ extension TraceMetadata {
     return value
   }
 
-  private static func value(_ reader: inout JSONReader) throws(ArchiveError) -> HeaderValue {
+  private static func value(_ reader: inout JSONReader) throws(JSONError) -> HeaderValue {
     switch reader.peek() {
     case UInt8(ascii: "\""): return .text(Array(try reader.string().utf8))
     case UInt8(ascii: "{"): return try encodedValue(&reader)
@@ -76,10 +83,10 @@ extension TraceMetadata {
   }
 
   /// Reads `{"hex": "..."}` or `{"bits": "..."}`.
-  private static func encodedValue(_ reader: inout JSONReader) throws(ArchiveError) -> HeaderValue {
+  private static func encodedValue(_ reader: inout JSONReader) throws(JSONError) -> HeaderValue {
     var value: HeaderValue?
     let place = reader.offset
-    try reader.object { (reader, key) throws(ArchiveError) in
+    try reader.object { (reader, key) throws(JSONError) in
       let bytes = Self.bytes(hexadecimal: try reader.string())
       switch (key, bytes) {
       case ("hex", let bytes?): value = .text(bytes)
@@ -103,17 +110,16 @@ extension TraceMetadata {
     }
   }
 
-  private static func token(_ reader: inout JSONReader) throws(ArchiveError) -> (Int, TraceToken) {
+  private static func token(_ reader: inout JSONReader) throws(JSONError) -> (Int, TraceToken) {
     let place = reader.offset
     var (position, id, text): (Int?, Int?, [UInt8]?) = (nil, nil, nil)
-    try reader.object { (reader, key) throws(ArchiveError) in
+    try reader.object { (reader, key) throws(JSONError) in
       switch key {
       case "position": position = Int(try reader.number())
       case "id": id = Int(try reader.number())
       case "text":
-        if reader.peek() == UInt8(ascii: "n") {
-          try reader.null()
-        } else if case .text(let bytes) = try value(&reader) {
+        if reader.take(word: "null") { break }
+        if case .text(let bytes) = try value(&reader) {
           text = bytes
         } else {
           throw reader.invalid("text of a token", expected: "a string", found: "a number", at: place)

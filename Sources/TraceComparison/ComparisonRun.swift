@@ -154,15 +154,11 @@ struct ComparisonRun {
     takeProblems(of: expected, .expected)
     takeProblems(of: actual, .actual)
     verdict.caseTable = cases
-    func isUnused(_ pattern: NamePattern) -> Bool { !names.contains { pattern.matches($0.text) } }
     finishTokens(expected, actual)
     // Of what was not looked at nothing is known.
     if verdict.headers.conflicts.isEmpty, !verdict.isStopped {
-      verdict.unusedPatterns = (comparison.filter.names ?? []).filter(isUnused)
-      verdict.unusedExclusions = comparison.filter.excluded.filter(isUnused)
-      verdict.unusedRtolPatterns = comparison.tolerance.rtolOverrides.map(\.pattern).filter(isUnused)
-      verdict.unusedAtolPatterns = comparison.tolerance.atolOverrides.map(\.pattern).filter(isUnused)
-      for pattern in verdict.unusedRtolPatterns + verdict.unusedAtolPatterns {
+      verdict.unused = UnusedPatterns(comparison.filter, comparison.tolerance, names: names)
+      for pattern in verdict.unused.rtol + verdict.unused.atol {
         verdict.notes.append("the tolerance for \(pattern.text) applies to no tensor of these traces")
       }
     }

@@ -1,3 +1,4 @@
+package import JSONText
 public import TraceFormat
 
 /// How far two runs lie from an oracle, a trace of higher precision: the actual run's error against the expected run's own.

@@ -6,7 +6,7 @@ extension PayloadSummary {
   init(float32 payload: RawSpan, unit: VectorUnit) {
     var summary = ComparisonSummary()
     let count = payload.byteCount / MemoryLayout<Float>.size
-    payload.withUnsafeBytes { comparison_summarize($0.baseAddress, count, unit, &summary) }
+    payload.withUnsafeBytes { comparison_summarize(unit, $0.baseAddress, count, &summary) }
     elementCount = count
     (nanCount, infinityCount) = (Int(summary.nan_count), Int(summary.infinity_count))
     greatestMagnitude = summary.greatest_magnitude
@@ -27,7 +27,7 @@ extension RecordComparison {
     var pass = ComparisonPass()
     first.withUnsafeBytes { left in
       second.withUnsafeBytes { right in
-        comparison_measure(left.baseAddress, right.baseAddress, elementCount, expected.rms, &given, unit, &pass)
+        comparison_measure(unit, left.baseAddress, right.baseAddress, elementCount, expected.rms, &given, &pass)
       }
     }
     store(pass)

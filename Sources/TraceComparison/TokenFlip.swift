@@ -33,7 +33,7 @@ public struct TokenFlip: Equatable, Sendable {
   static func firstMaximum(float32 payload: RawSpan, unit: VectorUnit) -> Int {
     precondition(payload.byteCount >= MemoryLayout<Float>.size)
     let count = payload.byteCount / MemoryLayout<Float>.size
-    return payload.withUnsafeBytes { comparison_first_maximum($0.baseAddress, count, unit) }
+    return payload.withUnsafeBytes { comparison_first_maximum(unit, $0.baseAddress, count) }
   }
 
   /// The plain loop, which is the definition, for one element or more.

@@ -46,10 +46,14 @@ public struct TokenParting: Equatable, Sendable {
   }
 
   /// The position after the last of a run that ended before the steps it was asked for; nil for any other.
-  static func endByItself(_ source: borrowing some TensorSource & ~Copyable) -> Int? {
-    guard source.isComplete, source.problems.isEmpty, let steps = source.header[integer: .steps],
-      let last = source.tokens.keys.max()
-    else { return nil }
-    return last + 1 < steps ? last + 1 : nil
+  package static func endByItself(_ source: borrowing some TensorSource & ~Copyable) -> Int? {
+    guard source.isComplete, source.problems.isEmpty else { return nil }
+    return endByItself(source.header, source.tokens)
+  }
+
+  /// The same of header and tokens of a whole run.
+  package static func endByItself(_ header: TraceHeader, _ tokens: [Int: TraceToken]) -> Int? {
+    guard let steps = header[integer: .steps], let last = tokens.keys.max(), last + 1 < steps else { return nil }
+    return last + 1
   }
 }

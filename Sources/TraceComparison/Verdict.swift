@@ -109,14 +109,8 @@ public struct Verdict: Sendable {
   var caseTable = CaseTable()
   /// How the error travels.
   public internal(set) var travel = Travel()
-  /// Patterns of the filter that match no name in either trace.
-  public internal(set) var unusedPatterns: [NamePattern] = []
-  /// Patterns of names to be left out that match no name in either trace.
-  public internal(set) var unusedExclusions: [NamePattern] = []
-  /// Patterns of the relative tolerances that match no name in either trace.
-  public internal(set) var unusedRtolPatterns: [NamePattern] = []
-  /// Patterns of the absolute tolerances that match no name in either trace.
-  public internal(set) var unusedAtolPatterns: [NamePattern] = []
+  /// Patterns of the filter and of the tolerance that match no name in either trace.
+  public internal(set) var unused = UnusedPatterns()
 
   /// The answer. The first of these that holds decides:
   ///

@@ -1,3 +1,4 @@
+import JSONText
 import TraceFormat
 
 /// A verdict for machines: one JSON object, schema `tracediff/1`.

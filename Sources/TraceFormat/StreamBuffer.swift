@@ -13,7 +13,7 @@ struct StreamBuffer: ~Copyable {
   private(set) var offset = 0
   private var isAtEnd = false
 
-  private static let capacity = 1 << 20
+  private static let initialCapacity = 1 << 20
 
   /// A buffer that owns a descriptor.
   ///
@@ -21,13 +21,16 @@ struct StreamBuffer: ~Copyable {
   init(_ descriptor: consuming InputDescriptor, name: String) throws(TraceError) {
     self.descriptor = descriptor
     self.name = name
-    memory = try Self.allocate(Self.capacity, name)
+    memory = try Self.allocate(Self.initialCapacity, name)
   }
 
   private static func allocate(_ byteCount: Int, _ name: String) throws(TraceError) -> PageMemory {
     guard let memory = PageMemory(byteCount: byteCount) else { throw .file(.last("allocate memory for", name)) }
     return memory
   }
+
+  /// Bytes of memory that it takes: 1 MB, or at most twice what it has had to hold at once.
+  var capacity: Int { memory.byteCount }
 
   /// Bytes that are held.
   var bytes: RawSpan {

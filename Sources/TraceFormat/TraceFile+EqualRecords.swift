@@ -58,7 +58,7 @@ private func compareBytes(_ first: RawSpan, _ second: RawSpan, _ format: Compari
   precondition(first.byteCount == second.byteCount && first.byteCount % ChunkLayout.alignment == 0)
   return first.withUnsafeBytes { left in
     second.withUnsafeBytes { right in
-      comparison_of_bytes(left.baseAddress, right.baseAddress, left.count, format, .widest)
+      comparison_of_bytes(.widest, left.baseAddress, right.baseAddress, left.count, format)
     }
   }
 }

@@ -75,6 +75,13 @@ package struct TraceOperands: Sendable, Equatable {
   /// Whether the trace can be read only once.
   package var isStream: Bool { if case .stream = content { true } else { false } }
 
+  /// Whether both traces come through one pipe, however it is written, so that each would take bytes of the other.
+  package func isSameStream(as other: TraceOperands) -> Bool {
+    guard isStream, other.isStream else { return false }
+    let identities = (FileIdentity(inputs[0]), FileIdentity(other.inputs[0]))
+    return content == other.content || identities.0 != nil && identities.0 == identities.1
+  }
+
   /// What messages and reports call a trace of these operands.
   package static func name(of paths: [String]) -> String {
     paths.count > 3 ? "\(paths[0]) and \(paths.count - 1) more" : paths.joined(separator: ", ")

@@ -13,8 +13,7 @@ struct GoldenReference {
     let check = GoldenCheck(
       tolerance: comparison.tolerance, filter: comparison.filter, comparesCommonOnly: comparison.comparesCommonOnly)
     let verdict = check.check(try read(), &actual)
-    let unused = verdict.unused
-    try requireUsed(filter: unused.only + unused.except, rtol: unused.rtol, atol: unused.atol)
+    try verdict.unused.requireNone()
     let path = path
     return Judgement(passes: verdict.exitStatus == 0) { name in
       GoldenReport(verdict, goldenPath: path, actualPath: name).text

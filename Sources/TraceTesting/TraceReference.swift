@@ -10,9 +10,7 @@ struct TraceReference {
   /// Compares a trace with it.
   func judge(_ actual: borrowing TraceFile, _ comparison: Comparison) throws(ExpectationError) -> Judgement {
     let verdict = comparison.compare(try read(), actual)
-    try requireUsed(
-      filter: verdict.unusedPatterns + verdict.unusedExclusions, rtol: verdict.unusedRtolPatterns,
-      atol: verdict.unusedAtolPatterns)
+    try verdict.unused.requireNone()
     let path = path
     return Judgement(passes: verdict.exitStatus == 0) { name in
       Report(verdict, expectedPath: path, actualPath: name).text

@@ -3,7 +3,7 @@
 
 #if defined(__x86_64__)
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
-#define NAME(function) function##_avx2
+#define UNIT(name) name##_avx2
 #include "checksum_template.h"
 #pragma clang attribute pop
 #endif

@@ -1,5 +1,5 @@
 #pragma STDC FP_CONTRACT OFF
 #include "checksum_units.h"
 
-#define NAME(function) function##_baseline
+#define UNIT(name) name##_baseline
 #include "checksum_template.h"

@@ -1,4 +1,4 @@
-/* The kernels of checksum.h for one vector unit: NAME(checksum_sum) is checksum_sum with the unit's suffix.
+/* The kernels of checksum.h for one vector unit: included with UNIT(name), the name with the unit's suffix.
  *
  * Eight words at a time, each lane with its own key and its own running sum, so that no addition waits for another.
  * Exact in any order: sums of integers modulo 2^64. Where the unit has no multiplication of 64-bit lanes, the compiler makes
@@ -22,14 +22,14 @@ typedef int32_t Halves __attribute__((vector_size(64)));
 /* The keys of eight words, of which the first has the number `first_word`. */
 #define FIRST_KEYS(first_word) (((Words){1, 2, 3, 4, 5, 6, 7, 8} + (first_word)) * CHECKSUM_GAMMA)
 
-static inline uint64_t NAME(total)(const Words *sums)
+static inline uint64_t UNIT(total)(const Words *sums)
 {
     uint64_t total = 0;
     for (int lane = 0; lane < 8; lane++) total += (*sums)[lane];
     return total;
 }
 
-uint64_t NAME(checksum_sum)(const unsigned char *bytes, size_t byte_count, uint64_t first_word)
+uint64_t UNIT(checksum_sum)(const unsigned char *bytes, size_t byte_count, uint64_t first_word)
 {
     Words sums = {0}, keys = FIRST_KEYS(first_word), words;
     size_t at = 0;
@@ -47,11 +47,11 @@ uint64_t NAME(checksum_sum)(const unsigned char *bytes, size_t byte_count, uint6
         ADD_TERMS(rest, words, keys);
         sums += rest & (Words)((Words){0, 1, 2, 3, 4, 5, 6, 7} < count);
     }
-    return NAME(total)(&sums);
+    return UNIT(total)(&sums);
 }
 
 /* NaN become the quiet one without sign or payload. */
-static inline __attribute__((always_inline)) void NAME(make_nan_plain)(Words *words, const ChecksumNumbers numbers)
+static inline __attribute__((always_inline)) void UNIT(make_nan_plain)(Words *words, const ChecksumNumbers numbers)
 {
     if (numbers == CHECKSUM_FLOAT32) {
         const Halves bits = (Halves)*words, is_nan = (Halves)((bits & INT32_MAX) > 0x7F800000);
@@ -62,7 +62,7 @@ static inline __attribute__((always_inline)) void NAME(make_nan_plain)(Words *wo
     }
 }
 
-static inline __attribute__((always_inline)) uint64_t NAME(copy)(unsigned char *restrict to,
+static inline __attribute__((always_inline)) uint64_t UNIT(copy)(unsigned char *restrict to,
                                                                  const unsigned char *restrict from, size_t byte_count,
                                                                  uint64_t first_word, const ChecksumNumbers numbers)
 {
@@ -70,7 +70,7 @@ static inline __attribute__((always_inline)) uint64_t NAME(copy)(unsigned char *
     size_t at = 0;
     for (; at + 64 <= byte_count; at += 64) {
         memcpy(&words, from + at, 64);
-        NAME(make_nan_plain)(&words, numbers);
+        UNIT(make_nan_plain)(&words, numbers);
         memcpy(to + at, &words, 64);
         ADD_TERMS(sums, words, keys);
         keys += 8 * CHECKSUM_GAMMA;
@@ -78,19 +78,19 @@ static inline __attribute__((always_inline)) uint64_t NAME(copy)(unsigned char *
     if (at < byte_count) {
         words = (Words){0};
         memcpy(&words, from + at, byte_count - at);
-        NAME(make_nan_plain)(&words, numbers);
+        UNIT(make_nan_plain)(&words, numbers);
         memcpy(to + at, &words, 64);
         ADD_TERMS(sums, words, keys);
     }
-    return NAME(total)(&sums);
+    return UNIT(total)(&sums);
 }
 
-uint64_t NAME(checksum_copy)(unsigned char *restrict to, const unsigned char *restrict from, size_t byte_count,
+uint64_t UNIT(checksum_copy)(unsigned char *restrict to, const unsigned char *restrict from, size_t byte_count,
                              uint64_t first_word, ChecksumNumbers numbers)
 {
     switch (numbers) {
-    case CHECKSUM_FLOAT32: return NAME(copy)(to, from, byte_count, first_word, CHECKSUM_FLOAT32);
-    case CHECKSUM_FLOAT64: return NAME(copy)(to, from, byte_count, first_word, CHECKSUM_FLOAT64);
-    default: return NAME(copy)(to, from, byte_count, first_word, CHECKSUM_BYTES);
+    case CHECKSUM_FLOAT32: return UNIT(copy)(to, from, byte_count, first_word, CHECKSUM_FLOAT32);
+    case CHECKSUM_FLOAT64: return UNIT(copy)(to, from, byte_count, first_word, CHECKSUM_FLOAT64);
+    default: return UNIT(copy)(to, from, byte_count, first_word, CHECKSUM_BYTES);
     }
 }

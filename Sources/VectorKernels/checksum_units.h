@@ -7,16 +7,13 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "vector_dispatch.h"
 
 #define DECLARE_CHECKSUM(unit)                                                                            \
     uint64_t checksum_sum_##unit(const unsigned char *bytes, size_t byte_count, uint64_t first_word);     \
     uint64_t checksum_copy_##unit(unsigned char *restrict to, const unsigned char *restrict from,         \
                                   size_t byte_count, uint64_t first_word, ChecksumNumbers numbers);
 
-DECLARE_CHECKSUM(baseline)
-#if defined(__x86_64__)
-DECLARE_CHECKSUM(avx2)
-DECLARE_CHECKSUM(avx512)
-#endif
+FOR_EACH_UNIT(DECLARE_CHECKSUM)
 
 #endif

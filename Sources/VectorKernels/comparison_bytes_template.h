@@ -1,4 +1,4 @@
-/* The byte comparison for one vector unit. Included with SUFFIX and VECTOR_BYTES (16, 32 or 64) defined.
+/* The byte comparison for one vector unit. Included with UNIT(name) and VECTOR_BYTES (16, 32 or 64) defined.
  *
  * Differences are the OR of all exclusive ors. NaN and infinity are what has the greatest exponent: their magnitude, as
  * a signed integer of the format's width, is the infinity's or above, and every finite one's is below. */
@@ -6,9 +6,6 @@
 #include <string.h>
 
 #include "comparison_bytes.h"
-
-#define JOINED_(name, suffix) name##suffix
-#define JOINED(name, suffix) JOINED_(name, suffix)
 
 /* Bytes between two looks at whether to go on. */
 enum { STRIDE = 1024 };
@@ -50,8 +47,8 @@ COMPARE_AS(compare16, int16_t, 0x7FFF)
 COMPARE_AS(compare32, int32_t, 0x7FFFFFFF)
 COMPARE_AS(compare64, int64_t, 0x7FFFFFFFFFFFFFFF)
 
-ComparisonBytes JOINED(comparison_of_bytes, SUFFIX)(const char *first, const char *second, size_t count,
-                                                    ComparisonFormat format) {
+ComparisonBytes UNIT(comparison_of_bytes)(const char *first, const char *second, size_t count,
+                                          ComparisonFormat format) {
     uint64_t greatest = 0;
     switch (format) {
     case COMPARISON_FORMAT_FLOAT32: {

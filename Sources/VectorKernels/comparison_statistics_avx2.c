@@ -1,7 +1,7 @@
 #pragma STDC FP_CONTRACT OFF
 #if defined(__x86_64__)
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
-#define SUFFIX _avx2
+#define UNIT(name) name##_avx2
 #include "comparison_statistics_template.h"
 #pragma clang attribute pop
 #endif

@@ -1,4 +1,4 @@
-/* The statistics for one vector unit. Included with SUFFIX defined.
+/* The statistics for one vector unit. Included with UNIT(name), the name with the unit's suffix.
  *
  * Eight elements at a time, whatever the unit: float32 and its bits in 8 lanes of 32 bits, float64 in 8 lanes of 64, which
  * narrower units hold in several registers. Every lane does the plain loop's operations in its order, and keeps its own
@@ -8,9 +8,6 @@
 #include <string.h>
 
 #include "comparison_statistics.h"
-
-#define JOINED_(name, suffix) name##suffix
-#define JOINED(name, suffix) JOINED_(name, suffix)
 
 enum { LANES = 8 };
 
@@ -71,7 +68,7 @@ static inline void load(bits8 *bits, const char *payload, size_t index, size_t c
     }
 }
 
-void JOINED(comparison_summarize, SUFFIX)(const char *payload, size_t count, ComparisonSummary *result) {
+void UNIT(comparison_summarize)(const char *payload, size_t count, ComparisonSummary *result) {
     *result = (ComparisonSummary){0};
     bits8 greatest = {0};
     double8 squares = {0};
@@ -252,7 +249,7 @@ static inline __attribute__((always_inline)) void measure(const char *expected_p
 
 #include "comparison_quick_template.h"
 
-void JOINED(comparison_measure, SUFFIX)(const char *expected, const char *actual, size_t count, double rms,
+void UNIT(comparison_measure)(const char *expected, const char *actual, size_t count, double rms,
                                         const ComparisonLimits *limits, ComparisonPass *result) {
     if (limits->is_exact && limits->has_ulp) measure(expected, actual, count, rms, limits, true, true, result);
     else if (limits->is_exact) measure(expected, actual, count, rms, limits, false, true, result);
@@ -267,7 +264,7 @@ static inline float element(const char *payload, size_t index) {
     return value;
 }
 
-size_t JOINED(comparison_first_maximum, SUFFIX)(const char *payload, size_t count) {
+size_t UNIT(comparison_first_maximum)(const char *payload, size_t count) {
     float greatest = element(payload, 0);
     if (isnan(greatest)) return 0;
     const size_t whole = count - count % LANES;

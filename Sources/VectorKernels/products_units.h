@@ -1,10 +1,11 @@
-/* The functions of products_template.h and quantized_template.h, once per vector unit, and the choice among them. */
+/* The functions of products_template.h and quantized_template.h, once per vector unit. */
 #ifndef PRODUCTS_UNITS_H
 #define PRODUCTS_UNITS_H
 
 #include <stddef.h>
 
 #include "quantized_products.h"
+#include "vector_dispatch.h"
 
 #define DECLARE_PRODUCT(suffix, REAL, WEIGHT)                                                                          \
     void product_##suffix(REAL *out, const WEIGHT *w, size_t w_stride, size_t rows, size_t columns, const REAL *x);
@@ -33,22 +34,6 @@
     void products_i8_##unit(float *out, size_t out_stride, struct quantized_rows w, const int16_t *packed,             \
                             const float *packed_scales, size_t positions);
 
-DECLARE_UNIT(baseline)
-#if defined(__x86_64__)
-DECLARE_UNIT(avx2)
-DECLARE_UNIT(avx512)
-#endif
-
-/* Calls a function of the given unit. A unit that this architecture lacks is never available. */
-#if defined(__x86_64__)
-#define DISPATCH(unit, name, ...)                                                                                      \
-    switch (unit) {                                                                                                    \
-    case VECTOR_UNIT_BASELINE: name##_baseline(__VA_ARGS__); break;                                                    \
-    case VECTOR_UNIT_AVX2: name##_avx2(__VA_ARGS__); break;                                                            \
-    case VECTOR_UNIT_AVX512: name##_avx512(__VA_ARGS__); break;                                                        \
-    }
-#else
-#define DISPATCH(unit, name, ...) ((void)(unit), name##_baseline(__VA_ARGS__));
-#endif
+FOR_EACH_UNIT(DECLARE_UNIT)
 
 #endif

@@ -35,11 +35,11 @@ void pack_i8(int16_t *packed, float *packed_scales, const int8_t *x, const float
 
 void product_i8(VectorUnit unit, float *out, struct quantized_rows w, const int16_t *x, const float *scales)
 {
-    DISPATCH(unit, product_i8, out, w, x, scales)
+    DISPATCH(unit, product_i8, out, w, x, scales);
 }
 
 void products_i8(VectorUnit unit, float *out, size_t out_stride, struct quantized_rows w, const int16_t *packed,
                  const float *packed_scales, size_t positions)
 {
-    DISPATCH(unit, products_i8, out, out_stride, w, packed, packed_scales, positions)
+    DISPATCH(unit, products_i8, out, out_stride, w, packed, packed_scales, positions);
 }

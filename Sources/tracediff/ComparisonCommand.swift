@@ -57,7 +57,7 @@ enum ComparisonCommand {
     let names = (pair.expected.name, pair.actual.name)
     guard let verdict else { throw try unreadable(problems, names, options, reporter) }
     try live?.finish()
-    try requireUse(of: verdict)
+    try verdict.unused.requireNone(in: "either trace")
 
     var oracle: OracleComparison?
     var oracleProblem: String?
@@ -84,18 +84,6 @@ enum ComparisonCommand {
       Tool.diagnose(Program.name, verdict.headline)
     }
     return status
-  }
-
-  /// A pattern of the options that matches no tensor is bad usage.
-  static func requireUse(of verdict: Verdict) throws(UsageError) {
-    let unused = [
-      ("--only", verdict.unusedPatterns), ("--except", verdict.unusedExclusions),
-      ("--rtol", verdict.unusedRtolPatterns), ("--atol", verdict.unusedAtolPatterns),
-    ]
-    for (option, patterns) in unused {
-      guard let pattern = patterns.first else { continue }
-      throw UsageError("option '\(option)': no tensor of either trace matches '\(pattern.text)'")
-    }
   }
 
   /// Judges both traces by a third.

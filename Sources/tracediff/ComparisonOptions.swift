@@ -22,8 +22,9 @@ struct ComparisonOptions {
 
   /// Checks what depends on what the traces are, and hands them their mappings.
   func apply(to pair: inout TracePair) throws(UsageError) {
-    if pair.expected.isStream, pair.expected.content == pair.actual.content {
-      throw UsageError("both traces cannot be read from \(pair.expected.name)")
+    if pair.expected.isSameStream(as: pair.actual) {
+      let names = Set([pair.expected.name, pair.actual.name]).sorted().joined(separator: " and ")
+      throw UsageError("both traces come through one pipe, \(names): write one of them to a file first")
     }
     if oraclePath != nil, pair.isLive {
       throw UsageError("option '--oracle' needs files, since the traces are read again; a pipe can be read only once")

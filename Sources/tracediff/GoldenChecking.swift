@@ -14,7 +14,7 @@ enum GoldenChecking {
     let check = GoldenCheck(
       tolerance: tolerance, filter: options.filter, comparesCommonOnly: options.comparesCommonOnly)
     let verdict = check.check(golden, &trace)
-    try requireUsed(verdict)
+    try verdict.unused.requireNone(in: "the golden or the trace")
     if !files.isQuiet {
       let output = OutputWriter.standardOutput()
       try reporter.print(to: output) {
@@ -26,18 +26,5 @@ enum GoldenChecking {
     try reporter.report(CheckSummary(verdict, tool: reporter.tool, subject: reporter.subject))
     if verdict.exitStatus == ExitStatus.trouble.rawValue { Tool.diagnose(Program.name, verdict.headline) }
     return ExitStatus(rawValue: verdict.exitStatus) ?? .trouble
-  }
-
-  /// A pattern that matches nothing is bad usage.
-  static func requireUsed(_ verdict: GoldenVerdict) throws(GoldenFailure) {
-    let unused = [
-      ("--only", verdict.unused.only), ("--except", verdict.unused.except),
-      ("--rtol", verdict.unused.rtol), ("--atol", verdict.unused.atol),
-    ]
-    for (option, patterns) in unused {
-      guard let pattern = patterns.first else { continue }
-      throw .usage(
-        UsageError("option '\(option)': no tensor of the golden or the trace matches '\(pattern.text)'"))
-    }
   }
 }

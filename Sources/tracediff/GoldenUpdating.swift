@@ -11,7 +11,9 @@ enum GoldenUpdating {
     let update = try files.namingTrace { () throws(GoldenError) in
       try GoldenUpdate(old, &trace, tolerance: tolerance)
     }
-    try GoldenChecking.requireUsed(update.verdict)
+    do throws(UsageError) { try update.verdict.unused.requireNone(in: "the golden or the trace") } catch {
+      throw .usage(error)
+    }
     let report = GoldenUpdateReport(update, of: old, goldenPath: files.golden, actualPath: files.trace)
     do throws(ToolError) {
       if update.isChanged { try Tool.write(Array(update.golden.text.utf8), to: files.golden) }

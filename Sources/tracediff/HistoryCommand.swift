@@ -86,7 +86,7 @@ enum HistoryCommand {
     guard let verdict = traces.compare(comparison, &problems, eachDivergence: { _ in }) else {
       throw ToolError.failed(problems.first?.message ?? "a trace cannot be read")
     }
-    try ComparisonCommand.requireUse(of: verdict)
+    try verdict.unused.requireNone(in: "either trace")
     if verdict.exitStatus == ExitStatus.trouble.rawValue {
       throw ToolError.failed("nothing is added to the history: \(verdict.headline)")
     }

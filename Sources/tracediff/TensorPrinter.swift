@@ -1,3 +1,4 @@
+import JSONText
 import ToolSupport
 import TraceComparison
 import TraceFormat

@@ -20,7 +20,7 @@ link() {
   fi
 }
 
-for reader in ${FUZZ_READERS:-Checkpoint Tokenizer Trace Npz Safetensors Mapping}; do
+for reader in ${FUZZ_READERS:-Checkpoint Tokenizer Trace Npz Safetensors Mapping Golden History}; do
   name=Fuzz$reader
   swift build -c release --scratch-path "$folder/swift" --product "$name" \
     -Xswiftc -sanitize=fuzzer -Xswiftc -parse-as-library >"$folder/build.log" 2>&1 || { cat "$folder/build.log" >&2; exit 1; }

@@ -47,6 +47,10 @@ with tempfile.TemporaryDirectory() as name:
                        stderr=subprocess.DEVNULL)
         data = trace.read_bytes()
         save("trace", f"v{version}.trace", data)
+        golden = temporary / "t.golden"
+        subprocess.run([ROOT / "bin/tracediff", "golden", "record", trace, "-o", golden], check=True,
+                       stderr=subprocess.DEVNULL)
+        save("golden", f"v{version}.golden", golden.read_bytes())
         save("trace", f"v{version}-cut.trace", data[: len(data) - 200])
         if version != "1":
             for reader in ("npz", "safetensors"):
@@ -56,6 +60,15 @@ with tempfile.TemporaryDirectory() as name:
                 data = arrays.read_bytes()
                 save(reader, f"v{version}.{reader}", data)
                 save(reader, f"v{version}-cut.{reader}", data[: len(data) - 100])
+    # The last trace against itself, and against one of another prompt.
+    history = temporary / "h.jsonl"
+    other = temporary / "o.trace"
+    subprocess.run([ROOT / "bin/llama2-reference", model, "--tokens", "1,6", "-o", other], check=True,
+                   stderr=subprocess.DEVNULL)
+    for commit, actual in (("a1", trace), ("b2", other)):
+        subprocess.run([ROOT / "bin/tracediff", "history", "append", history, trace, actual, "--commit", commit],
+                       check=True, stdout=subprocess.DEVNULL)
+    save("history", "two.jsonl", history.read_bytes())
     stack = numpy.arange(12, dtype="<f4").reshape(2, 3, 2)
     numpy.savez(temporary / "numpy.npz", a=stack, ids=numpy.arange(3), raw=stack.astype("<u2"))
     save("npz", "numpy.npz", (temporary / "numpy.npz").read_bytes())

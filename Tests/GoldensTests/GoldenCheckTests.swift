@@ -142,7 +142,7 @@ import TraceFormat
     #expect(found.unmatched.expected.groups == full.unmatchedGroups[.expected] ?? [])
     #expect(found.unmatched.actual.groups == full.unmatchedGroups[.actual] ?? [])
     #expect(found.shapeMismatches.entries == full.shapeMismatches.entries)
-    #expect(found.unused.only == full.unusedPatterns && found.unused.except == full.unusedExclusions)
+    #expect(found.unused == full.unused)
     #expect(found.headers == full.headers && found.problems.count == full.problems.count)
   }
 

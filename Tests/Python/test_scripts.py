@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -135,8 +136,10 @@ class ContinuousIntegrationTests(TestCase):
 
 class FuzzTests(TestCase):
     def test_the_linker_of_each_system(self):
+        # Every target is run, whatever there are.
+        readers = sorted(path.name[len("Fuzz"):] for path in (ROOT / "Tests/Fuzz").glob("Fuzz*"))
         fuzzer = 'printf "#!/bin/sh\\necho number_of_executed_units: 1; echo cov: 2\\n" > "%s"; chmod +x "%s"'
-        self.stand_in("swift", 'mkdir -p build/fuzz/swift/release\nfor name in Checkpoint Mapping Npz Safetensors Tokenizer Trace; do\n'
+        self.stand_in("swift", 'mkdir -p build/fuzz/swift/release\nfor name in %s; do\n' % " ".join(readers) +
                            'echo > build/fuzz/swift/release/libFuzz$name.a\ndone')
         self.stand_in("swiftc", 'echo "$*" >> calls\nwhile [ "$1" != -o ]; do shift; done\n' + fuzzer % ("$2", "$2"))
         for system, flag, other in (("Darwin", "-force_load", "whole-archive"), ("Linux", "--whole-archive", "force_load")):
@@ -145,11 +148,10 @@ class FuzzTests(TestCase):
             result = self.run_with_stand_ins("sh", str(ROOT / "Tests/Fuzz/fuzz.sh"))
             self.assertEqual(result.returncode, 0, result.stderr)
             calls = (self.folder / "calls").read_text().splitlines()
-            self.assertEqual(len(calls), 6)
+            self.assertEqual(sorted(re.findall(r"libFuzz(\w+)\.a", "\n".join(calls))), readers)
             for call in calls:
                 self.assertIn(flag, call)
                 self.assertNotIn(other, call)
-                self.assertRegex(call, r"libFuzz\w+\.a")
 
 
 if __name__ == "__main__":

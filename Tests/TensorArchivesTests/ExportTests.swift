@@ -1,4 +1,5 @@
 import Foundation
+import JSONText
 @testable import TensorArchives
 import TestSupport
 import Testing
@@ -214,7 +215,7 @@ import TraceFormat
     (#"{"producer":"p","tokens":[{"position":0,"id":-1}]}"#, "position and id from 0 to 2^31 - 1"),
     (#"{"producer":"p","tokens":[{"position":2147483648,"id":1}]}"#, "position and id from 0 to 2^31 - 1"),
     (#"{"producer":"p","tokens":[{"position":0,"id":1,"text":5}]}"#, "a string"),
-    (#"{"producer":"p","tokens":[{"position":0,"id":1,"text":nil}]}"#, "null"),
+    (#"{"producer":"p","tokens":[{"position":0,"id":1,"text":nil}]}"#, "a digit"),
     (#"{"producer":"p","tokens":[{"place":0}]}"#, "position, id or text"), (#"{"producer":"p","tokens":[1]}"#, "'{'"),
   ])
   func badMetadata(text: String, expected: String) throws {
@@ -224,9 +225,7 @@ import TraceFormat
       Issue.record("\(error)")
       return
     }
-    var quoted = JSONText()
-    quoted.add(string: text)
-    let tensors = Samples.safetensors("{\"__metadata__\":{\"trace\":\(String(decoding: quoted.bytes, as: UTF8.self))}}")
+    let tensors = Samples.safetensors("{\"__metadata__\":{\"trace\":\(JSONValue.string(text).text)}}")
     #expect(Samples.openingError(tensors)?.rule == error.rule)
   }
 
@@ -241,7 +240,7 @@ import TraceFormat
     let twice = #"{"producer":"p","tokens":[{"position":3,"id":1},{"position":3,"id":1}]}"#
     #expect(
       Samples.openingError(ZipSample(ZipSample.Member("trace.json", Array(twice.utf8))).bytes)?.rule
-        == .tokenRepeated(position: 3, ids: [1, 1]))
+        == .invalid("token", expected: "every position once", found: "position 3 again"))
   }
 
   @Test func tokensWithoutMetadata() throws {

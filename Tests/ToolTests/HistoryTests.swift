@@ -61,7 +61,7 @@ import TraceFormat
     try fixture.folder.write(damaged, as: "h.jsonl")
     for outcome in [try append("b2", "a.trace"), try fixture.run("history", "show", "h.jsonl")] {
       #expect(outcome.status == 2)
-      #expect(outcome.errors == "tracediff: h.jsonl: line 2, column 1: expected a JSON value, found '<'\n")
+      #expect(outcome.errors == "tracediff: h.jsonl: line 2, column 1: expected a JSON value, found '<<<<<<< HEAD'\n")
     }
     #expect(try fixture.folder.read("h.jsonl") == damaged)
     try fixture.folder.write([], as: "empty.jsonl")

@@ -100,6 +100,38 @@
       try expectBounded(peaks, growth: 4 * recordGrowth(folder), folder)
     }
 
+    /// A record that claims 8 GB takes what has come of it, with as much again while the memory grows.
+    @Test func aRecordThatIsLongerThanItsStream() throws {
+      let folder = try Self.model.get()
+      var trace = SyntheticTrace(emptyFrom: "long 1")
+      trace.tokens = [0: TraceToken(id: 1)]
+      trace.records = [RecordKey(.embedding, layer: nil, position: 0): SyntheticTrace.Record([1, 2] as [Float])]
+      try trace.write(to: folder.path("long.trace"))
+      var start = try folder.read("long.trace")
+      let record = try TraceFile(path: folder.path("long.trace")).entry(at: 0).offset
+      start.removeLast(start.count - record - 64)
+      let extent = UInt32(1) << 31
+      start.replaceSubrange((record + 24)..<(record + 32), with: littleEndianBytes(UInt64(extent) * 4))
+      start.replaceSubrange((record + 32)..<(record + 36), with: littleEndianBytes(extent))
+      let peaks = try [0, 24 << 20].map { byteCount in
+        let pipe = Pipe()
+        signal(SIGPIPE, SIG_IGN)
+        let bytes = Data(start) + Data(count: byteCount)
+        DispatchQueue.global().async {
+          try? pipe.fileHandleForWriting.write(contentsOf: bytes)
+          // Whoever watches needs a moment to look.
+          usleep(200_000)
+          try? pipe.fileHandleForWriting.close()
+        }
+        return try BuiltProgram("tracediff").peakAnonymousMemory(
+          ["a\(Self.short).trace", "-"], cwd: folder.url, standardInput: pipe)
+      }
+      #expect(peaks.allSatisfy { $0 > 0 })
+      #expect(peaks[0] < 16 << 20, "peaks \(peaks)")
+      #expect(peaks[1] - peaks[0] > 16 << 20, "what has come is held: peaks \(peaks)")
+      #expect(peaks[1] - peaks[0] <= 2 * (24 << 20) + Self.slack, "peaks \(peaks)")
+    }
+
     @Test func inspecting() throws {
       let folder = try Self.model.get()
       let peaks = try [Self.short, Self.long].map {

@@ -147,7 +147,7 @@ import TraceFormat
   }
 
   @Test(arguments: [
-    (["-", "-"], "both traces cannot be read from -"),
+    (["-", "-"], "both traces come through one pipe, -: write one of them to a file first"),
     (
       ["a.trace", "-", "--oracle", "a.trace"],
       "option '--oracle' needs files, since the traces are read again; a pipe can be read only once"
@@ -156,6 +156,43 @@ import TraceFormat
   func whatAPipeCannotDo(arguments: [String], message: String) throws {
     let result = try fixture.run(arguments)
     #expect(result.status == 2 && result.output == "" && result.errors == "tracediff: \(message)\n")
+  }
+
+  /// One pipe by several names is one pipe, of which each reader would take bytes of the other.
+  @Test(arguments: ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "/dev/fd/3"])
+  func onePipeNamedTwice(name: String) throws {
+    guard name.hasPrefix("/dev") || name == "-" || FileManager.default.fileExists(atPath: name) else { return }
+    for (command, named) in [("-", name), (name, "-")] {
+      let result = try shell("cat a.trace 2>&- | tracediff \(command) \(named) --all 3<&0; echo $?")
+      let names = Set(["-", name]).sorted().joined(separator: " and ")
+      #expect(result.output == "2\n")
+      #expect(
+        result.errors == "tracediff: both traces come through one pipe, \(names): write one of them to a file first\n")
+    }
+    let history = try shell("cat a.trace 2>&- | tracediff history append h.jsonl - \(name) --commit c 3<&0; echo $?")
+    #expect(history.output == "2\n" && history.errors.contains("both traces come through one pipe"))
+    // A regular file is read from its beginning by each, if only one of the names stands for the descriptor itself.
+    guard name == "/dev/stdin" else { return }
+    let file = try shell("tracediff - \(name) <a.trace; echo $?")
+    #expect(file.output.hasPrefix("identical: ") && file.output.hasSuffix("\n0\n"), "\(file.errors)")
+  }
+
+  @Test func oneNamedPipeNamedTwice() throws {
+    try #require(mkfifo(fixture.folder.path("one"), 0o600) == 0)
+    let result = try fixture.run("one", "./one")
+    #expect(result.status == 2 && result.output == "")
+    let message = "both traces come through one pipe, ./one and one: write one of them to a file first"
+    #expect(result.errors == "tracediff: \(message)\n")
+  }
+
+  /// Two substitutions of one command are two pipes, where the shell has them.
+  @Test func twoSubstitutions() throws {
+    let bash = BuiltProgram(url: URL(fileURLWithPath: "/bin/bash"))
+    guard FileManager.default.isExecutableFile(atPath: bash.url.path) else { return }
+    let tracediff = try BuiltProgram("tracediff").url.path
+    let script = "'\(tracediff)' <(cat a.trace) <(cat a.trace); echo $?"
+    let result = try bash.run(["-c", script], cwd: fixture.folder.url)
+    #expect(result.output.hasPrefix("identical: ") && result.output.hasSuffix("\n0\n") && result.errors == "")
   }
 
   /// No output may be the file that standard input is.

@@ -121,7 +121,7 @@ import VectorKernels
     }
     func compared(_ first: [UInt8], _ second: [UInt8], _ unit: VectorUnit) -> ComparisonBytes {
       first.withUnsafeBytes { left in
-        second.withUnsafeBytes { comparison_of_bytes(left.baseAddress, $0.baseAddress, left.count, format, unit) }
+        second.withUnsafeBytes { comparison_of_bytes(unit, left.baseAddress, $0.baseAddress, left.count, format) }
       }
     }
     for unit in VectorUnit.available {

@@ -260,9 +260,9 @@ import TraceFormat
   @Test func unusedPatterns() {
     let filter = RecordFilter(names: [NamePattern("q"), NamePattern("zz*")])
     let result = verdict(Self.trace, Self.trace, Comparison(filter: filter))
-    #expect(result.unusedPatterns.map(\.text) == ["zz*"])
+    #expect(result.unused.only.map(\.text) == ["zz*"])
     let excluding = RecordFilter(excluded: [NamePattern("q"), NamePattern("zz*")])
-    #expect(verdict(Self.trace, Self.trace, Comparison(filter: excluding)).unusedExclusions.map(\.text) == ["zz*"])
+    #expect(verdict(Self.trace, Self.trace, Comparison(filter: excluding)).unused.except.map(\.text) == ["zz*"])
     let tolerance = Tolerance(rtolOverrides: [.init(NamePattern("nope"), 1)])
     #expect(
       verdict(Self.trace, Self.trace, Comparison(tolerance: tolerance)).notes

@@ -60,4 +60,17 @@ import TestSupport
     #expect(try FuzzedReaders.mapping(bytes("mapping/sample.map")) == .accepted)
     for page in 0...1 { #expect(try FuzzedReaders.mapping(bytes("mapping/page-\(page).map")) != .accepted) }
   }
+
+  @Test(arguments: ["v0.golden", "v1.golden", "v2.golden"])
+  func goldens(name: String) throws {
+    let whole = try bytes("golden/\(name)")
+    #expect(try FuzzedReaders.golden(whole) == .accepted)
+    #expect(try FuzzedReaders.golden(Array(whole.dropLast(40))) != .accepted)
+  }
+
+  @Test func histories() throws {
+    let whole = try bytes("history/two.jsonl")
+    #expect(try FuzzedReaders.history(whole) == .accepted)
+    #expect(try FuzzedReaders.history(Array(whole.dropLast(40))) != .accepted)
+  }
 }

@@ -1,3 +1,4 @@
+import JSONText
 import TraceFormat
 
 /// Writes a trace as a zip archive of arrays. The elements of every array begin at a multiple of 64 bytes, so that they
@@ -8,7 +9,7 @@ enum NpzWriter {
   ) throws(ArchiveError) -> TraceExport.Outcome {
     var zip = ZipWriter(try ExportOutput(path: path), wideLimit: wideLimit)
     do throws(ArchiveError) {
-      try zip.add(ArchiveReader.metadataName, metadata.json)
+      try zip.add(ArchiveReader.metadataName, Array(metadata.json.text.utf8))
       let positions = metadata.tokens.keys.sorted()
       let ids = positions.compactMap { metadata.tokens[$0]?.id }
       for (name, numbers) in [(ExportName.tokens, ids), (ExportName.positions, positions)] {

@@ -1,3 +1,4 @@
+import JSONText
 import TraceFormat
 
 /// Writes a trace as a .safetensors file. Tensors of larger elements come first, so that all are aligned.
@@ -38,11 +39,9 @@ enum SafetensorsWriter {
 
   /// The header up to the first tensor.
   private static func text(of metadata: TraceMetadata) -> [UInt8] {
-    var text = JSONText()
-    text.add("{\"\(SafetensorsHeader.metadataKey)\":{\"\(TraceMetadata.safetensorsKey)\":")
-    text.add(string: String(decoding: metadata.json, as: UTF8.self))
-    text.add("}")
-    return text.bytes
+    let texts = JSONValue.object([(TraceMetadata.safetensorsKey, .string(metadata.json.text))])
+    // The tensors follow inside the same object.
+    return Array(JSONValue.object([(SafetensorsHeader.metadataKey, texts)]).text.utf8.dropLast())
   }
 
   /// The rest of the header, tensor by tensor.
@@ -64,13 +63,10 @@ enum SafetensorsWriter {
   private static func entry(
     _ name: String, _ type: String, _ shape: [Int], _ offset: inout Int, byteCount: Int
   ) -> [UInt8] {
-    var text = JSONText()
-    text.add(",")
-    text.add(string: name)
-    let lengths = shape.map(String.init).joined(separator: ",")
-    text.add(":{\"dtype\":\"\(type)\",\"shape\":[\(lengths)],\"data_offsets\":[\(offset),\(offset + byteCount)]}")
-    offset += byteCount
-    return text.bytes
+    let (lengths, end) = (shape.map(String.init).joined(separator: ","), offset + byteCount)
+    defer { offset = end }
+    let tensor = "{\"dtype\":\"\(type)\",\"shape\":[\(lengths)],\"data_offsets\":[\(offset),\(end)]}"
+    return Array(",\(JSONValue.string(name).text):\(tensor)".utf8)
   }
 
   private static func typeName(_ type: ElementType) -> String {

@@ -1,3 +1,4 @@
+import JSONText
 import TraceFormat
 
 extension SafetensorsHeader {
@@ -12,16 +13,9 @@ extension SafetensorsHeader {
     }
     try bytes.require(length, at: UInt64(Self.prefixLength), "the header", file)
     let start = Self.prefixLength + Int(length)
-    var reader = JSONReader(bytes, Self.prefixLength..<start, file: file)
+    var reader = JSONReader(bytes, Self.prefixLength..<start)
     var body = HeaderBody(data: start, end: bytes.byteCount)
-    try reader.object { (reader, name) throws(ArchiveError) in
-      if name == Self.metadataKey {
-        try reader.object { (reader, key) throws(ArchiveError) in body.metadata[key] = try reader.string() }
-      } else {
-        try body.readTensor(&reader, name)
-      }
-    }
-    try reader.requireEnd()
+    do throws(JSONError) { try body.read(&reader) } catch { throw ArchiveError(file, error) }
     try body.requireWhole(file)
     (tensors, metadata) = (body.tensors, body.metadata)
   }
@@ -48,14 +42,25 @@ private struct HeaderBody {
     self.end = end
   }
 
-  mutating func readTensor(_ reader: inout JSONReader, _ name: String) throws(ArchiveError) {
+  mutating func read(_ reader: inout JSONReader) throws(JSONError) {
+    try reader.object { (reader, name) throws(JSONError) in
+      if name == SafetensorsHeader.metadataKey {
+        try reader.object { (reader, key) throws(JSONError) in metadata[key] = try reader.string() }
+      } else {
+        try readTensor(&reader, name)
+      }
+    }
+    try reader.requireEnd()
+  }
+
+  private mutating func readTensor(_ reader: inout JSONReader, _ name: String) throws(JSONError) {
     let place = reader.offset
     var (type, shape, offsets): (Result<ArrayType, ArchiveRule>?, [Int]?, [Int]?) = (nil, nil, nil)
-    try reader.object { (reader, key) throws(ArchiveError) in
+    try reader.object { (reader, key) throws(JSONError) in
       switch key {
       case "dtype": type = try Self.type(&reader)
-      case "shape": shape = try reader.integers()
-      case "data_offsets": offsets = try reader.integers()
+      case "shape": shape = try Self.integers(&reader)
+      case "data_offsets": offsets = try Self.integers(&reader)
       default:
         throw reader.invalid("key of '\(name)'", expected: "dtype, shape or data_offsets", found: "'\(key)'")
       }
@@ -80,7 +85,7 @@ private struct HeaderBody {
 
   private static func layout(
     _ type: ArrayType, _ shape: [Int], byteCount: Int, _ reader: borrowing JSONReader, _ name: String, at place: Int
-  ) throws(ArchiveError) -> ArrayLayout {
+  ) throws(JSONError) -> ArrayLayout {
     guard let layout = ArrayLayout(type: type, shape: shape) else {
       throw reader.invalid("shape of '\(name)'", expected: "a size that can be counted", found: "\(shape)", at: place)
     }
@@ -93,11 +98,24 @@ private struct HeaderBody {
   }
 
   /// The type of the elements; or why it is not read.
-  private static func type(_ reader: inout JSONReader) throws(ArchiveError) -> Result<ArrayType, ArchiveRule> {
+  private static func type(_ reader: inout JSONReader) throws(JSONError) -> Result<ArrayType, ArchiveRule> {
     let name = try reader.string()
     if let type = SafetensorsHeader.types[name] { return .success(type) }
     return .failure(
       .unsupportedType("'\(name)'", remedy: "save the tensor as F32, or exclude it by an ignore statement"))
+  }
+
+  /// Reads a list of integers that are not negative.
+  private static func integers(_ reader: inout JSONReader) throws(JSONError) -> [Int] {
+    var values: [Int] = []
+    try reader.array { (reader) throws(JSONError) in
+      let place = reader.offset
+      guard let value = Int(try reader.number()), value >= 0 else {
+        throw reader.invalid("number", expected: "an integer from 0 to 2^63 - 1", found: "another", at: place)
+      }
+      values.append(value)
+    }
+    return values
   }
 
   /// The tensors lie one after the other from the header to the end of the file.

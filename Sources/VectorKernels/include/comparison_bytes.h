@@ -22,7 +22,7 @@ typedef struct comparison_bytes {
 } ComparisonBytes;
 
 /* Compares `byte_count` bytes, a multiple of 64; neither pointer need be aligned. */
-ComparisonBytes comparison_of_bytes(const void *first, const void *second, size_t byte_count, ComparisonFormat format,
-                                    VectorUnit unit);
+ComparisonBytes comparison_of_bytes(VectorUnit unit, const void *first, const void *second, size_t byte_count,
+                                    ComparisonFormat format);
 
 #endif

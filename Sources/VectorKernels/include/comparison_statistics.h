@@ -46,14 +46,14 @@ typedef struct comparison_pass {
 } ComparisonPass;
 
 /* Summarises `count` elements. */
-void comparison_summarize(const void *payload, size_t count, VectorUnit unit, ComparisonSummary *result);
+void comparison_summarize(VectorUnit unit, const void *payload, size_t count, ComparisonSummary *result);
 
 /* Compares `count` elements of each payload; `rms` is that of the expected one. */
-void comparison_measure(const void *expected, const void *actual, size_t count, double rms,
-                        const ComparisonLimits *limits, VectorUnit unit, ComparisonPass *result);
+void comparison_measure(VectorUnit unit, const void *expected, const void *actual, size_t count, double rms,
+                        const ComparisonLimits *limits, ComparisonPass *result);
 
 /* Where the greatest of `count` elements, at least one, first stands: as `if (value > greatest)` finds it from the first
  * element on, so that NaN is passed over, and is the answer where it comes first. */
-size_t comparison_first_maximum(const void *payload, size_t count, VectorUnit unit);
+size_t comparison_first_maximum(VectorUnit unit, const void *payload, size_t count);
 
 #endif

@@ -1,7 +1,7 @@
 import PlatformLibc
 
 /// What kind of thing a path leads to.
-enum PathKind {
+package enum PathKind {
   case file
   case folder
   /// A pipe, a device or a socket: it can be read once.
@@ -10,7 +10,7 @@ enum PathKind {
   case unknown
 
   /// Looks at a path; `-` is standard input.
-  init(_ path: String) {
+  package init(_ path: String) {
     guard path != "-" else {
       self = .stream
       return

@@ -20,28 +20,38 @@ struct SketchWeights {
   /// No weight is as great.
   static let limit = 1.5
 
+  /// How many elements' weights are kept, in 2 MB. Those of further elements are made where they are needed, since memory
+  /// must not grow with the records.
+  static let tableLimit = 1 << 15
+
   /// By element: a weight for each projection in the first lanes; the last two lanes are zero.
   private(set) var table: [SIMD8<Double>] = []
 
-  /// Makes sure that there are weights for so many elements.
+  /// Makes sure that there are weights for so many elements, up to the limit.
   mutating func grow(to count: Int) {
+    let count = min(count, Self.tableLimit)
     guard count > table.count else { return }
     table.reserveCapacity(count)
     for j in table.count..<count { table.append(Self.weights(ofElement: j)) }
   }
 
   /// The weights of element j.
+  @inline(__always)
   static func weights(ofElement j: Int) -> SIMD8<Double> {
-    var bits = UInt64(j + 1) &* 0x9E37_79B9_7F4A_7C15
+    var bits = UInt64(truncatingIfNeeded: j &+ 1) &* 0x9E37_79B9_7F4A_7C15
     bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
     bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
     bits ^= bits >> 31
-    var weights = SIMD8<Double>(repeating: 0)
-    for i in 0..<projectionCount {
-      let ten = (bits >> UInt64(10 * i)) & 1023
-      let magnitude = Double(513 + 2 * (ten & 511)) / 1024
-      weights[i] = ten & 512 == 0 ? magnitude : -magnitude
-    }
-    return weights
+    let parts = SIMD8<UInt64>(bits, bits >> 10, bits >> 20, bits >> 30, bits >> 40, bits >> 50, 0, 0)
+    // 1 + (2 m + 1) / 1024 as a float64, less 1/2.
+    let ones = SIMD8<UInt64>(repeating: 0x3FF << 52 | 1 << 42)
+    let magnitudes = unsafeBitCast(ones | (parts & 511) &<< 43, to: SIMD8<Double>.self) - 0.5
+    let signs = (parts & 512) &<< 54
+    let weights = unsafeBitCast(unsafeBitCast(magnitudes, to: SIMD8<UInt64>.self) | signs, to: SIMD8<Double>.self)
+    return weights.replacing(with: 0, where: Self.unusedLanes)
   }
+
+  private static let unusedLanes = SIMDMask<SIMD8<Int64>>([
+    false, false, false, false, false, false, true, true,
+  ])
 }

@@ -69,7 +69,8 @@ extension GoldenReport {
 
   private var problems: [String] {
     guard !verdict.problems.isEmpty else { return [] }
-    return ["Problems: \(verdict.problems.count)"] + Self.listing(verdict.problems) { $0.message }
+    return ["Problems: \(verdict.problems.count)"]
+      + Self.listing(verdict.problems) { "\(GoldenVerdict.name(of: $0.side)): \($0.message)" }
   }
 
   private var notes: [String] {

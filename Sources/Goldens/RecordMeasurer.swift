@@ -65,7 +65,8 @@ struct RecordMeasurer {
     let tableCount = min(count, table.count)
     var sums = SIMD8<Double>(repeating: 0)
     for j in 0..<tableCount { sums += table[j] * element(j) }
-    for j in tableCount..<count { sums += SketchWeights.weights(ofElement: j) * element(j) }
+    let byBits = SketchWeights.byBits
+    for j in tableCount..<count { sums += SketchWeights.weights(ofElement: j, byBits.span) * element(j) }
     return sums
   }
 

@@ -20,8 +20,8 @@ struct SketchWeights {
   /// No weight is as great.
   static let limit = 1.5
 
-  /// How many elements' weights are kept, in 2 MB. Those of further elements are made where they are needed, since memory
-  /// must not grow with the records.
+  /// How many elements' weights are kept, in 2 MB. Those of further elements are made where they are needed, since
+  /// memory must not grow with the records.
   static let tableLimit = 1 << 15
 
   /// By element: a weight for each projection in the first lanes; the last two lanes are zero.
@@ -36,22 +36,27 @@ struct SketchWeights {
   }
 
   /// The weights of element j.
-  @inline(__always)
   static func weights(ofElement j: Int) -> SIMD8<Double> {
-    var bits = UInt64(truncatingIfNeeded: j &+ 1) &* 0x9E37_79B9_7F4A_7C15
+    let byBits = byBits
+    return weights(ofElement: j, byBits.span)
+  }
+
+  /// By the ten bits that a projection takes: the weight.
+  static let byBits: [Double] = (0..<1024).map { ten in
+    let magnitude = Double(513 + 2 * (ten & 511)) / 1024
+    return ten & 512 == 0 ? magnitude : -magnitude
+  }
+
+  /// The weights of element j.
+  ///
+  /// - Parameter byBits: the table of that name, which is fetched once for many elements.
+  @inline(__always)
+  static func weights(ofElement j: Int, _ byBits: Span<Double>) -> SIMD8<Double> {
+    var bits = UInt64(j + 1) &* 0x9E37_79B9_7F4A_7C15
     bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
     bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
     bits ^= bits >> 31
-    let parts = SIMD8<UInt64>(bits, bits >> 10, bits >> 20, bits >> 30, bits >> 40, bits >> 50, 0, 0)
-    // 1 + (2 m + 1) / 1024 as a float64, less 1/2.
-    let ones = SIMD8<UInt64>(repeating: 0x3FF << 52 | 1 << 42)
-    let magnitudes = unsafeBitCast(ones | (parts & 511) &<< 43, to: SIMD8<Double>.self) - 0.5
-    let signs = (parts & 512) &<< 54
-    let weights = unsafeBitCast(unsafeBitCast(magnitudes, to: SIMD8<UInt64>.self) | signs, to: SIMD8<Double>.self)
-    return weights.replacing(with: 0, where: Self.unusedLanes)
+    func weight(_ shift: UInt64) -> Double { byBits[unchecked: Int(truncatingIfNeeded: (bits &>> shift) & 1023)] }
+    return SIMD8(weight(0), weight(10), weight(20), weight(30), weight(40), weight(50), 0, 0)
   }
-
-  private static let unusedLanes = SIMDMask<SIMD8<Int64>>([
-    false, false, false, false, false, false, true, true,
-  ])
 }

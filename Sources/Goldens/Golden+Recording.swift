@@ -4,14 +4,15 @@ extension Golden {
   /// The golden of a trace.
   ///
   /// - Parameter source: the trace, not yet read from. It must be whole: a golden of a part would be taken for the run.
-  /// - Throws: `GoldenError.cannotRecord` for a trace that is damaged, cut short or empty.
+  /// - Throws: `GoldenError.cannotRecord` for a trace that is damaged, cut short or empty, or that lacks tokens or
+  ///   records which its header promises.
   /// - Complexity: O(n) in the bytes of the trace; in memory, some hundred bytes per record.
   package init<Source: TensorSource & ~Copyable>(recording source: inout Source) throws(GoldenError) {
     var recorder = GoldenRecorder()
     var measurer = RecordMeasurer()
     while let record = try Self.next(&source, &measurer) { try recorder.add(record) }
     try Self.requireWhole(source)
-    self = try recorder.finish(header: source.header, tokens: source.tokens)
+    self = try recorder.finish(source)
   }
 
   private static func next<Source: TensorSource & ~Copyable>(

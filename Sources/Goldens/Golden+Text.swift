@@ -7,18 +7,23 @@ extension Golden {
 
   /// The file's lines.
   var lines: [String] {
+    let head = headLines
+    let sketches = groups.map { sketchLines($0) }
+    var lines = head + ["\(Self.recordsHeading) \(Self.digest(head))"]
+    for (group, own) in zip(groups, sketches) { lines.append(Self.reviewLine(group, own)) }
+    lines.append(Self.sketchesHeading)
+    for own in sketches { lines += own }
+    return lines
+  }
+
+  /// Everything above the records.
+  private var headLines: [String] {
     var lines = [Self.magic + String(Self.version)]
     lines += Self.fields(header).map { "field \($0)" }
     for (position, token) in tokens.sorted(by: { $0.key < $1.key }) {
       lines.append("token \(position) \(token.id)" + (token.text.map { " " + quotedText($0) } ?? ""))
     }
-    lines += tensors.map { "tensor \($0.text)" }
-    let sketches = groups.map { sketchLines($0) }
-    lines.append(Self.recordsHeading)
-    for (group, own) in zip(groups, sketches) { lines.append(Self.reviewLine(group, digest: Self.digest(own))) }
-    lines.append(Self.sketchesHeading)
-    for own in sketches { lines += own }
-    return lines
+    return lines + tensors.map { "tensor \($0.text)" }
   }
 
   static let recordsHeading = "records"
@@ -44,11 +49,13 @@ extension Golden {
     }
   }
 
-  /// What a reviewer reads of a place.
-  private static func reviewLine(_ group: GoldenGroup, digest: String) -> String {
-    let nonFinite = group.nonFiniteCount > 0 ? " nonfinite \(group.nonFiniteCount)" : ""
-    return "at \(group.place.text) \(group.recordCount) \(digest) rms \(NumberText.rounded(group.rms, digits: 4))"
-      + nonFinite
+  /// What a reviewer reads of a place, with the digest of all that stands there: this line and the sketches.
+  private static func reviewLine(_ group: GoldenGroup, _ sketches: [String]) -> String {
+    let start = "at \(group.place.text) \(group.recordCount)"
+    let end =
+      "rms \(NumberText.rounded(group.rms, digits: 4))"
+      + (group.nonFiniteCount > 0 ? " nonfinite \(group.nonFiniteCount)" : "")
+    return "\(start) \(digest(["\(start) \(end)"] + sketches)) \(end)"
   }
 
   /// The sketches of a place, below a line that names it.
@@ -70,8 +77,8 @@ extension Golden {
   /// What stands for a record that the trace does not have.
   static let noRecord = "-"
 
-  /// The digest of a place: the checksum of its lines among the sketches, each with its line feed.
-  static func digest(_ lines: [String]) -> String {
+  /// The checksum of lines, each with its line feed.
+  private static func digest(_ lines: [String]) -> String {
     let bytes = Array(lines.map { $0 + "\n" }.joined().utf8)
     return hexadecimal(Checksum.of(bytes.span.bytes))
   }

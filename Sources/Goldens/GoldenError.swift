@@ -15,8 +15,10 @@ package enum GoldenError: Error, Equatable, Sendable {
   case repeated(line: Int, what: String)
   /// A line stands behind one that must follow it.
   case outOfOrder(line: Int, what: String, after: String)
-  /// A digest is not that of the sketches of its place.
-  case wrongDigest(line: Int, place: GoldenPlace, sketches: Int, expected: String, found: String)
+  /// A digest is not that of the lines it stands for.
+  case wrongDigest(line: Int, of: String, expected: String, found: String)
+  /// Records are missing that the header says were recorded.
+  case lacksRecords(String)
   /// The file ends too early.
   case cutShort(line: Int, expected: String)
   /// A trace cannot become a golden.
@@ -37,9 +39,10 @@ extension GoldenError: CustomStringConvertible {
       "line \(line): expected \(expected), found \(Self.quoted(found))"
     case .repeated(let line, let what): "line \(line): \(what) is given twice"
     case .outOfOrder(let line, let what, let after): "line \(line): \(what) stands after \(after)"
-    case .wrongDigest(let line, let place, let sketches, let expected, let found):
-      "line \(line): the sketches at \(place.text), from line \(sketches) on, are damaged: expected their digest to be "
-        + "\(expected), found \(found)"
+    case .wrongDigest(let line, let what, let expected, let found):
+      "line \(line): \(what) changed after the recording: expected the digest \(expected), found \(found); "
+        + "take the golden whole from one commit, or record it anew"
+    case .lacksRecords(let lack): "the golden lacks \(lack); take it whole from one commit, or record it anew"
     case .cutShort(let line, let expected): "the golden is cut short: line \(line) expected \(expected), found the end"
     case .cannotRecord(let reason): reason
     }

@@ -65,8 +65,13 @@ struct GoldenRecorder {
   }
 
   /// The golden of all records.
-  consuming func finish(header: TraceHeader, tokens: [Int: TraceToken]) throws(GoldenError) -> Golden {
+  ///
+  /// - Parameter source: where they come from, read to its end.
+  consuming func finish(_ source: borrowing some TensorSource & ~Copyable) throws(GoldenError) -> Golden {
     guard !groups.isEmpty else { throw .cannotRecord("the trace holds no record") }
+    if source.hasTokens, let group = groups.first(where: { source.tokens[$0.place.position] == nil }) {
+      throw .cannotRecord("position \(group.place.position) has records but no token")
+    }
     let tensors = forms.sorted { $0.key < $1.key }.map { id, form in
       GoldenTensor(name: id.name, scope: id.scope, type: form.type, shape: form.pattern(id.name))
     }
@@ -83,7 +88,9 @@ struct GoldenRecorder {
       }
       return GoldenGroup(place: group.place, records: records, rms: Self.printed(group.rms))
     }
-    return Golden(header: header, tokens: tokens, tensors: tensors, groups: finished)
+    let golden = Golden(header: source.header, tokens: source.tokens, tensors: tensors, groups: finished)
+    if let lack = golden.lack { throw .cannotRecord("the trace lacks \(lack)") }
+    return golden
   }
 
   /// A root mean square as it is printed, so that reading the text gives the same golden; rounding must not leave

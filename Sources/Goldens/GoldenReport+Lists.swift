@@ -69,7 +69,8 @@ extension GoldenReport {
 
   private var problems: [String] {
     guard !verdict.problems.isEmpty else { return [] }
-    return ["Problems: \(verdict.problems.count)"] + Self.listing(verdict.problems) { $0.message }
+    return ["Problems: \(verdict.problems.count)"]
+      + Self.listing(verdict.problems) { GoldenVerdict.text(of: $0) }
   }
 
   private var notes: [String] {

@@ -8,6 +8,15 @@ extension GoldenRun {
   ) {
     let key = actual.key
     let record = expected.record
+    let isDeclared = record.type == actual.type && record.shape == actual.shape
+    if !isDeclared, record.sketch.fingerprint == actual.fingerprint {
+      // The fingerprint is of dtype and shape too.
+      let message =
+        "\(key): its fingerprint is that of \(actual.type.name) \(actual.shape), as in the trace, and not of the "
+        + "\(record.type.name) \(record.shape) that the golden says; record it anew"
+      takeProblem(message, of: .expected, at: key)
+      return
+    }
     guard record.shape == actual.shape else {
       let mismatch = Verdict.ShapeMismatch(key: key, expected: record.shape, actual: actual.shape)
       verdict.shapeMismatches.append(mismatch)
@@ -78,11 +87,11 @@ extension GoldenRun {
   /// Takes a record that was not asked for, or that lies behind the place where the tokens part.
   mutating func leaveOut(_ key: RecordKey) { change(key) { $0.leftOutRecords += 1 } }
 
-  /// Takes something that is wrong with the trace.
+  /// Takes something that is wrong with the trace, or with the golden as the trace shows it.
   ///
-  /// - Parameter key: the record that cannot be read for it; nil where it is about the trace as a whole.
-  mutating func takeProblem(_ message: String, at key: RecordKey? = nil) {
-    let problem = Verdict.Problem(side: .actual, message: message)
+  /// - Parameter key: the record that cannot be compared for it; nil where it is about the trace as a whole.
+  mutating func takeProblem(_ message: String, of side: Side = .actual, at key: RecordKey? = nil) {
+    let problem = Verdict.Problem(side: side, message: message)
     verdict.problems.append(problem)
     if let key { change(key) { $0.firstProblem = $0.firstProblem ?? problem } }
   }

@@ -23,6 +23,8 @@ struct GoldenRun {
   var blind = (records: 0, first: RecordKey?.none)
   var lastPosition = -1
   private var searchedPosition = -1
+  /// Whether a position without a token was found.
+  private var isTokenless = false
   /// Whether the trace was read to its end.
   private(set) var wasRead = false
 
@@ -58,7 +60,7 @@ struct GoldenRun {
         while let entry = stored.next() { leaveOut(entry.key) }
         first = nil
       } else if let entry = first, let record = second, entry.key == record.key {
-        if let measured = record.measurement { compare(entry, measured, actual) }
+        if let measured = record.measurement ?? measure(record.key, actual) { compare(entry, measured, actual) }
         first = nextStored()
         second = next(&actual)
       } else if let entry = first, second.map({ entry.key < $0.key }) ?? true {
@@ -81,8 +83,10 @@ struct GoldenRun {
     return nil
   }
 
-  /// The trace's next record that was asked for and lies before the place where the tokens part; its measurement is nil
-  /// where it is damaged. At the end of the trace all its tokens are known.
+  /// The trace's next record that was asked for and lies before the place where the tokens part. At the end of the
+  /// trace all its tokens are known.
+  ///
+  /// - Returns: its measurement too where a new golden is wanted; else it is read only once it is known to be compared.
   private mutating func next<Actual: TensorSource & ~Copyable>(
     _ actual: inout Actual
   ) -> (key: RecordKey, measurement: Measurement?)? {
@@ -95,9 +99,8 @@ struct GoldenRun {
           search.advance(to: key.position, actual.tokens)
         }
         let isCompared = key.position < end && check.filter.wants(key)
-        if !isCompared { leaveOut(key) }
-        guard isCompared || recorder != nil else { continue }
-        let measurement = measure(key, actual)
+        if isCompared { requireToken(at: key.position, actual) } else { leaveOut(key) }
+        let measurement = recorder == nil ? nil : record(key, actual)
         if isCompared { return (key, measurement) }
       }
     } catch { takeProblem("\(error)") }
@@ -105,15 +108,27 @@ struct GoldenRun {
     return nil
   }
 
-  /// Measures a record, and records it where a new golden is wanted.
+  /// A position with records and without a token is damage, which is said once.
+  private mutating func requireToken(at position: Int, _ actual: borrowing some TensorSource & ~Copyable) {
+    guard !isTokenless, actual.hasTokens, actual.tokens[position] == nil else { return }
+    isTokenless = true
+    if let message = actual.missingToken(at: position) { takeProblem(message) }
+  }
+
+  /// Measures a record and takes it into the new golden.
+  private mutating func record<Actual: TensorSource & ~Copyable>(
+    _ key: RecordKey, _ actual: borrowing Actual
+  ) -> Measurement? {
+    guard let measurement = measure(key, actual) else { return nil }
+    do throws(GoldenError) { try recorder?.add(measurement) } catch { recordingFailure = recordingFailure ?? error }
+    return measurement
+  }
+
+  /// Measures a record; nil where it is damaged.
   private mutating func measure<Actual: TensorSource & ~Copyable>(
     _ key: RecordKey, _ actual: borrowing Actual
   ) -> Measurement? {
-    do throws(TraceError) {
-      let measurement = try actual.measured(key, &measurer)
-      do throws(GoldenError) { try recorder?.add(measurement) } catch { recordingFailure = recordingFailure ?? error }
-      return measurement
-    } catch {
+    do throws(TraceError) { return try actual.measured(key, &measurer) } catch {
       takeProblem("\(key): \(error)", at: key)
       return nil
     }

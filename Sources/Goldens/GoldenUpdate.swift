@@ -22,7 +22,8 @@ package struct GoldenUpdate: Sendable {
   /// - Parameters:
   ///   - source: the trace, not yet read from.
   ///   - tolerance: what movements are measured by; nothing is kept back for being within it.
-  /// - Throws: `GoldenError.cannotRecord` for a trace that is damaged, cut short or empty.
+  /// - Throws: `GoldenError.cannotRecord` for a trace that is damaged, cut short or empty, or that lacks tokens or
+  ///   records which its header promises.
   package init<Source: TensorSource & ~Copyable>(
     _ old: Golden, _ source: inout Source, tolerance: Tolerance = .default
   ) throws(GoldenError) {
@@ -33,7 +34,7 @@ package struct GoldenUpdate: Sendable {
     if let failure = result.failure { throw failure }
     if let problem = result.verdict.problems.entries.first { throw .cannotRecord(problem.message) }
     guard let recorder = result.recorder else { throw .cannotRecord("nothing was recorded") }
-    golden = try recorder.finish(header: source.header, tokens: source.tokens)
+    golden = try recorder.finish(source)
     verdict = result.verdict
     let (before, after) = (old.lines, golden.lines)
     lineCount = after.count

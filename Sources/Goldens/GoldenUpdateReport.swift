@@ -30,13 +30,21 @@ package struct GoldenUpdateReport {
     }
     let lines = "\(update.changedLines) of \(count(update.lineCount, "line")) written anew, \(update.removedLines) gone"
     guard verdict.headers.conflicts.isEmpty else { return "updated: another model; \(lines)" }
-    let moved = verdict.differingRecords + verdict.equalInOtherTypeRecords
-    let records =
-      moved == 0
-      ? "no record moved"
-      : "\(moved) of \(count(verdict.comparedRecords, "record")) moved, \(verdict.divergentRecords) beyond tolerance"
     let parting = verdict.tokensPart.map { " before the tokens part at position \($0.position)" } ?? ""
-    return "updated: \(records)\(parting); \(lines)"
+    return "updated: \(Self.records(verdict))\(parting); \(lines)"
+  }
+
+  /// What became of the records, up to where the tokens part.
+  private static func records(_ verdict: GoldenVerdict) -> String {
+    let moved = verdict.differingRecords + verdict.equalInOtherTypeRecords
+    let counts = [
+      (verdict.shapeMismatches.count, "of another shape"), (verdict.unmatched.expected.list.count, "gone"),
+      (verdict.unmatched.actual.list.count, "new"),
+    ]
+    let others = counts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+    guard moved > 0 else { return (["no record moved"] + others).joined(separator: ", ") }
+    let records = "\(moved) of \(count(verdict.comparedRecords, "record")) moved"
+    return ([records, "\(verdict.divergentRecords) beyond tolerance"] + others).joined(separator: ", ")
   }
 
   /// The whole report; its first line is the headline.

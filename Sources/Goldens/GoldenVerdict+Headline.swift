@@ -1,9 +1,17 @@
-import TraceComparison
+package import TraceComparison
 import TraceFormat
 
 extension GoldenVerdict {
   /// The verdict in one line, as the report's first and as standard error's for exit status 2.
   package var headline: String { "\(outcome.words): \(reason)" }
+
+  /// What the two sides are called.
+  package static func name(of side: Side) -> String { side == .expected ? "the golden" : "the trace" }
+
+  /// A problem and whose it is, in one line.
+  package static func text(of problem: Verdict.Problem) -> String {
+    problem.side.map { "\(name(of: $0)): \(problem.message)" } ?? problem.message
+  }
 
   private var reason: String {
     switch outcome {
@@ -27,7 +35,7 @@ extension GoldenVerdict {
   private var incomparableReason: String {
     if !headers.conflicts.isEmpty { return "the models differ: \(headers.conflicts.joined(separator: "; "))" }
     if comparedElements == 0 { return "nothing to compare: \(emptyReason)" }
-    if let problem = problems.entries.first { return "the trace: \(problem.message)" }
+    if let problem = problems.entries.first { return Self.text(of: problem) }
     if let shapeMismatchReason { return shapeMismatchReason }
     let missing = [
       Self.lacking(unmatched.expected, "the trace", "the golden"),
@@ -37,7 +45,7 @@ extension GoldenVerdict {
   }
 
   private var emptyReason: String {
-    if let problem = problems.entries.first { return "the trace: \(problem.message)" }
+    if let problem = problems.entries.first { return Self.text(of: problem) }
     if let tokensPart, comparedRecords == 0 {
       let asked = filter.isEverything ? "" : " that was asked for"
       return "the tokens part at position \(tokensPart.position), before the first tensor\(asked)"

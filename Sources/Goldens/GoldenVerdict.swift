@@ -40,7 +40,7 @@ package struct GoldenVerdict: Sendable {
   package internal(set) var shapeMismatches = Listing<Verdict.ShapeMismatch>()
   /// Where the tokens part; nil where they agree, or part only outside the positions that were asked for.
   package internal(set) var tokensPart: TokenParting?
-  /// What is wrong with the trace.
+  /// What is wrong with the trace, or with the golden as the trace shows it.
   package internal(set) var problems = Listing<Verdict.Problem>()
   /// What else a reader should know.
   package internal(set) var notes: [String] = []

@@ -1,7 +1,7 @@
 import TraceComparison
 import TraceFormat
 
-/// Measures records. Weights are kept from record to record.
+/// Measures records. Weights of the first elements are kept from record to record.
 struct RecordMeasurer {
   private var weights = SketchWeights()
 
@@ -62,8 +62,11 @@ struct RecordMeasurer {
   @inline(__always)
   private func sums(_ count: Int, _ element: (Int) -> Double) -> SIMD8<Double> {
     let table = weights.table.span
+    let tableCount = min(count, table.count)
     var sums = SIMD8<Double>(repeating: 0)
-    for j in 0..<count { sums += table[j] * element(j) }
+    for j in 0..<tableCount { sums += table[j] * element(j) }
+    let byBits = SketchWeights.byBits
+    for j in tableCount..<count { sums += SketchWeights.weights(ofElement: j, byBits.span) * element(j) }
     return sums
   }
 

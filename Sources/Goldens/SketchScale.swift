@@ -1,4 +1,5 @@
-/// A record's root mean square as its sketch holds it: zero, or rounded up to eight significant bits, in 18 bits.
+/// A record's root mean square as its sketch holds it: the upper 18 bits of a float64 without its sign, rounded up.
+/// Below the normal numbers it has fewer significant bits than eight.
 ///
 /// It also fixes the step in which the projections are stored.
 struct SketchScale: Equatable, Sendable {
@@ -8,21 +9,16 @@ struct SketchScale: Equatable, Sendable {
   /// The scale of a sketch that was read.
   init(bits: UInt32) { self.bits = bits }
 
-  /// The smallest scale that is not below a root mean square: finite, not negative.
+  /// The smallest scale that is not below a root mean square, which is finite and not negative. Above 1.992 * 2^1023 it
+  /// is the greatest there is, at most 0.4% below.
   init(roundingUp rms: Double) {
-    guard rms > 0 else {
-      bits = 0
-      return
-    }
-    let pattern = max(rms, .leastNormalMagnitude).bitPattern
-    let rounded = (pattern + (1 << 45 - 1)) >> 45
-    bits = UInt32(min(rounded, Self.greatest))
+    bits = UInt32(min((rms.bitPattern + (1 << 45 - 1)) >> 45, UInt64(Self.greatest)))
   }
 
-  private static let greatest: UInt64 = 0x7FE << 7 | 0x7F
+  private static let greatest: UInt32 = 0x7FE << 7 | 0x7F
 
   /// Whether these bits can stand in a sketch.
-  var isValid: Bool { bits == 0 || (0x80...UInt32(Self.greatest)).contains(bits) }
+  var isValid: Bool { bits <= Self.greatest }
 
   /// The root mean square.
   var rms: Double { Double(bitPattern: UInt64(bits) << 45) }

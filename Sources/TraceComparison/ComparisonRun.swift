@@ -120,9 +120,7 @@ struct ComparisonRun {
     _ source: borrowing Source, _ side: Side, position: Int
   ) {
     guard source.hasTokens, tokenless.insert(side).inserted else { return }
-    let isKnown = source.problems.contains { if case .tokenMissing = $0 { true } else { false } }
-    if !isKnown {
-      let message = "position \(position) has records but no token"
+    if let message = source.missingToken(at: position) {
       verdict.problems.append(Verdict.Problem(side: side, message: message))
     }
   }

@@ -2,13 +2,14 @@ package import TraceFormat
 
 /// What a trace's header says was to be recorded.
 package struct RecordedRange: Sendable {
-  private let sites: Set<String>?
-  private let layers: ClosedRange<Int>?
-  private let layersWereRestricted: Bool
-  private let firstPosition: Int
-  private let lastPosition: Int
+  let sites: Set<String>?
+  let layers: ClosedRange<Int>?
+  let layerCount: Int?
+  let layersWereRestricted: Bool
+  let firstPosition: Int
+  let lastPosition: Int
   private let steps: Int?
-  private let isNotQuantized: Bool
+  let isNotQuantized: Bool
 
   /// What a header says.
   package init(_ header: TraceHeader) {
@@ -16,8 +17,8 @@ package struct RecordedRange: Sendable {
     sites = header[text: .sites].map { Set($0.split(separator: ",").map(String.init)) }
     let (first, last) = (header[integer: .firstLayer] ?? 0, header[integer: .lastLayer] ?? Int.max)
     layers = first <= last ? first...last : nil
-    layersWereRestricted =
-      first > 0 || (header[integer: .layerCount].map { last < Int.max && last + 1 < $0 } ?? false)
+    layerCount = header[integer: .layerCount]
+    layersWereRestricted = first > 0 || (layerCount.map { last < Int.max && last + 1 < $0 } ?? false)
     firstPosition = header[integer: .firstPosition] ?? 0
     lastPosition = header[integer: .lastPosition] ?? Int.max
     steps = header[integer: .steps]

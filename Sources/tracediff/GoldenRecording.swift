@@ -1,5 +1,6 @@
 import Goldens
 import ToolSupport
+import TraceComparison
 import TraceFormat
 
 /// `tracediff golden record TRACE -o FILE`.
@@ -14,7 +15,8 @@ enum GoldenRecording {
       let isPrinted = try Tool.isStandardOutput(files.golden)
       Tool.diagnose(
         Program.name,
-        "\(golden.recordCount) records and \(golden.tokens.count) tokens, \(Quantity.size(bytes.count)) in "
+        "\(count(golden.recordCount, "record")) and \(count(golden.tokens.count, "token")), "
+          + "\(Quantity.size(bytes.count)) in "
           + (isPrinted ? "standard output" : files.golden))
     } catch { throw .tool(error) }
     return .success

@@ -75,6 +75,11 @@ import TraceFormat
       $0.tokens[2] = nil
     },
     Situation(testDescription: "tokens unknown") { $0.tokens[2] = TraceToken(id: 3, text: nil) },
+    Situation(testDescription: "a position without a token") { $0.tokens[1] = nil },
+    Situation(
+      testDescription: "a position without a token, not asked for",
+      check: GoldenCheck(filter: RecordFilter(positions: IndexRange(first: 0, last: 0)))
+    ) { $0.tokens[1] = nil },
     Situation(testDescription: "another shape") { $0.records[rope]?.shape = [2, 4] },
     Situation(testDescription: "another shape and an error") {
       $0.records[rope]?.shape = [2, 4]
@@ -174,6 +179,52 @@ import TraceFormat
     #expect(verdict(PipeSource(Self.trace, problems: [.cutShort(offset: 7)])).outcome == .incomparable)
   }
 
+  /// A damaged record that only the trace has is not read: it is unmatched, and nothing else.
+  @Test(arguments: [false, true])
+  func aDamagedRecordOfTheTraceAlone(comparesCommonOnly: Bool) throws {
+    let key = RecordKey(TensorName("own.name"), layer: 0, position: 1)
+    let actual = Self.changed { $0.records[key] = .init([1 as Float]) }
+    let check = GoldenCheck(comparesCommonOnly: comparesCommonOnly)
+    var source = PipeSource(actual, damaged: [key])
+    let found = check.check(try golden(Self.trace), &source)
+    var first = FullSource(Self.trace)
+    var second = FullSource(actual, damaged: [key])
+    let full = Comparison(comparesCommonOnly: comparesCommonOnly).compare(&first, &second)
+    #expect(found.outcome == full.outcome && full.outcome == (comparesCommonOnly ? .identical : .incomparable))
+    #expect(found.problems.isEmpty && full.problems.isEmpty)
+    #expect(found.unmatched.actual.list.entries == full.unmatchedActual.entries)
+    // What is to be recorded must be good.
+    var updating = PipeSource(actual, damaged: [key])
+    #expect(throws: GoldenError.self) { try GoldenUpdate(golden(Self.trace), &updating) }
+  }
+
+  /// The fingerprint is of dtype and shape too: where it is the trace's and they are not, the golden was changed.
+  @Test(arguments: [(ElementType.float64, [8]), (.float32, [2, 4]), (.float16, [4, 4])])
+  func aGoldenThatDeclaresAnotherForm(type: ElementType, shape: [Int]) throws {
+    let whole = try golden(Self.trace)
+    let place = GoldenPlace(Self.rope)
+    let tensor = try #require(whole.tensors(in: .layer).firstIndex { $0.name == Self.rope.name })
+    let groups = try whole.groups.map { group in
+      guard group.place == place else { return group }
+      var records = group.records
+      let sketch = try #require(records[tensor]).sketch
+      records[tensor] = GoldenRecord(type: type, shape: try #require(TensorShape(shape)), sketch: sketch)
+      return GoldenGroup(place: place, records: records, rms: group.rms)
+    }
+    let damaged = Golden(header: whole.header, tokens: whole.tokens, tensors: whole.tensors, groups: groups)
+    for tolerance in [Tolerance.default, .exact, Tolerance(rtol: 9, atol: 9)] {
+      var source = PipeSource(Self.trace)
+      let found = GoldenCheck(tolerance: tolerance).check(damaged, &source)
+      #expect(found.outcome == .incomparable && found.differingRecords == 0 && found.shapeMismatches.isEmpty)
+      #expect(found.problems.entries.map(\.side) == [.expected] && found.comparedRecords == 110)
+      #expect(
+        found.headline
+          == "incomparable: the golden: q.rope, layer 0, position 1: its fingerprint is that of float32 8, "
+          + "as in the trace, and not of the \(type.name) \(shape.map(String.init).joined(separator: " x ")) that the "
+          + "golden says; record it anew")
+    }
+  }
+
   @Test func casesAreInOrder() throws {
     let actual = Self.changed {
       $0.change(Self.rope, at: 5) { $0 + 0.5 }
@@ -219,8 +270,10 @@ private struct FullSource: TensorSource, ~Copyable {
   var isComplete: Bool { true }
   private let records: [RecordKey: SyntheticTrace.Record]
   private var keys: ArraySlice<RecordKey>
+  private let damaged: Set<RecordKey>
 
-  init(_ trace: SyntheticTrace) {
+  init(_ trace: SyntheticTrace, damaged: Set<RecordKey> = []) {
+    self.damaged = damaged
     (header, tokens, records) = (trace.header, trace.tokens, trace.records)
     keys = trace.records.keys.sorted()[...]
   }
@@ -229,6 +282,7 @@ private struct FullSource: TensorSource, ~Copyable {
 
   func withRecord<Result>(_ key: RecordKey, _ body: (RecordView) -> Result) throws(TraceError) -> Result? {
     guard let record = records[key], let shape = TensorShape(record.shape) else { return nil }
+    guard !damaged.contains(key) else { throw .wrongChecksum(.record, offset: 64, expected: 1, found: 2) }
     return body(RecordView(key: key, elementType: record.type, shape: shape, payload: record.bytes.span.bytes))
   }
 }

@@ -25,7 +25,7 @@ import TraceFormat
         tensor att.scores layer float32 2xp
         tensor logits after float32 3
         tensor own.name after float32 scalar
-        records
+        records DIGEST
         at 0 before 1 DIGEST rms 1.581
         at 0 layer 0 2 DIGEST rms 0.5
         at 0 layer 1 2 DIGEST rms 0.5
@@ -139,6 +139,29 @@ import TraceFormat
     #expect(recorded.groups.count == 64 * 7)
   }
 
+  /// From one end of float64 to the other, what is written can be read.
+  @Test(arguments: 1...3 as ClosedRange<UInt64>)
+  func anyMagnitude(seed: UInt64) throws {
+    var generator = SplitMix(seed: seed)
+    var values: [Double] = [
+      0, .leastNonzeroMagnitude, 3 * .leastNonzeroMagnitude, .leastNormalMagnitude.nextDown, .leastNormalMagnitude,
+      0x1.FDp1023, 0x1.FEp1023, 0x1.FEp1023.nextUp, 0x1.FFp1023, .greatestFiniteMagnitude,
+    ]
+    for exponent in [-1074 ... -1022, 1023...1023, -1022...1023] {
+      for _ in 0..<100 {
+        let significand = Double.random(in: 1..<2, using: &generator)
+        values.append(scaled(significand, by: Int.random(in: exponent, using: &generator)))
+      }
+    }
+    for value in values {
+      var trace = SyntheticTrace(emptyFrom: "anybody")
+      trace.tokens[0] = TraceToken(id: 1)
+      trace.records[anyKey] = .init([value])
+      let first = try golden(trace)
+      #expect(try Golden(Array(first.text.utf8).span.bytes) == first, "seed \(seed), \(value)")
+    }
+  }
+
   @Test func tracesThatCannotBecomeAGolden() throws {
     func failure(_ source: consuming PipeSource) -> GoldenError? {
       var source = source
@@ -158,6 +181,9 @@ import TraceFormat
             + "0000000000000002"
         ))
     #expect(failure(PipeSource(SyntheticTrace(emptyFrom: "nobody"))) == .cannotRecord("the trace holds no record"))
+    var tokenless = trace
+    tokenless.tokens[1] = nil
+    #expect(failure(PipeSource(tokenless)) == .cannotRecord("position 1 has records but no token"))
     let first = RecordKey(.embedding, layer: nil, position: 0)
     #expect(
       failure(PipeSource(trace, order: [key, first]))

@@ -47,7 +47,7 @@ import TraceFormat
       $0.header.producer = "other 1"
       $0.tokens[2] = TraceToken(id: 12)
     }
-    #expect(update.changedLines == 2 && update.removedLines == 2 && update.verdict.tokensPart?.position == 2)
+    #expect(update.changedLines == 3 && update.removedLines == 3 && update.verdict.tokensPart?.position == 2)
     #expect(update.verdict.comparedRecords == 74)
   }
 
@@ -60,7 +60,7 @@ import TraceFormat
     let shaped = try update { $0.records[RecordKey(.logits, layer: nil, position: 1)]?.shape = [4, 4] }
     #expect(shaped.verdict.shapeMismatches.count == 1 && shaped.isChanged)
     let other = try update { $0.header[integer: .dim] = 16 }
-    #expect(other.verdict.comparedRecords == 0 && !other.verdict.headers.conflicts.isEmpty && other.changedLines == 1)
+    #expect(other.verdict.comparedRecords == 0 && !other.verdict.headers.conflicts.isEmpty && other.changedLines == 2)
   }
 
   @Test func whatCannotBeRecorded() throws {

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 import TraceComparison
@@ -81,6 +82,57 @@ import TraceFormat
       actual[j] = expected[j] * -1
       #expect(abs(expected[j]) < 0.1 || !compare(first, measure(actual)).passes, "sign of element \(j)")
     }
+  }
+
+  /// From where on a single element is seen for certain, whatever it is, also where the resolution is most of the
+  /// allowance.
+  @Test(arguments: [2e-4, 1e-6], [1, 8, 64, 320])
+  func oneElementForCertain(rtol: Double, count: Int) {
+    let expected = values(count).map { Double($0) }
+    let first = measure(expected)
+    let tolerance = Tolerance(rtol: rtol, atol: 1e-30)
+    let same = compare(first, first, tolerance)
+    let least =
+      2.08 * Double(count).squareRoot() * (rtol * same.expectedRMS + 1e-30 + 2 * same.resolution)
+    for j in 0..<count {
+      for error in [least, -least] {
+        var actual = expected
+        actual[j] += error
+        #expect(!compare(first, measure(actual), tolerance).passes, "element \(j)")
+      }
+    }
+  }
+
+  /// The same in shares of the root mean square, as the page gives them.
+  static let shares: [(count: Double, rtol: Double, share: Double)] = [
+    (64, 2e-4, 0.0034), (512, 2e-4, 0.0096), (32000, 2e-4, 0.076), (64, 1e-6, 4.8e-5), (512, 1e-6, 1.34e-4),
+    (32000, 1e-6, 1.06e-3),
+  ]
+
+  @Test(arguments: shares)
+  func sharesOfOneElement(count: Double, rtol: Double, share: Double) {
+    let factor = (513.0 / 1024) / SketchWeights.meanSquare.squareRoot()
+    #expect(abs(factor - 0.4813) < 1e-4 && 1 / factor < 2.08)
+    let resolution = 0x1p-20 / SketchWeights.meanSquare.squareRoot()
+    let exact = 2.08 * count.squareRoot() * (rtol * (1 + 0x1p-7) + 2 * resolution)
+    #expect(exact <= share && exact > 0.98 * share)
+  }
+
+  /// The chances of both tables, for errors of normal numbers: sums of six and of three squares.
+  static let tables: [(times: Double, six: Double, three: Double)] = [
+    (1.0 / 3, 1e-9, 6e-6), (0.5, 5e-4, 7e-3), (1, 0.42, 0.39), (1.5, 0.85, 0.72), (2, 0.960, 0.861), (3, 0.995, 0.954),
+    (4, 0.9990, 0.980), (6, 0.9999, 0.9938), (10, 0.999996, 0.9986),
+  ]
+
+  @Test(arguments: tables)
+  func chancesOfTheTables(times: Double, six: Double, three: Double) {
+    func isNear(_ chance: Double, _ stated: Double) -> Bool {
+      let (own, other) = stated < 0.5 ? (chance, stated) : (1 - chance, 1 - stated)
+      return own > 0.7 * other && own < 1.3 * other
+    }
+    let (x, y) = (6 / times / times, 3 / times / times)
+    #expect(isNear(exp(-x / 2) * (1 + x / 2 + x * x / 8), six))
+    #expect(isNear(erfc((y / 2).squareRoot()) + (2 * y / .pi).squareRoot() * exp(-y / 2), three))
   }
 
   static let changes: [(name: String, change: @Sendable ([Float]) -> [Float])] = [

@@ -34,7 +34,8 @@ struct TracediffFixture {
     try tokens.write(to: folder.path("tokens.trace"))
   }
 
-  private static func plain(_ trace: SyntheticTrace) -> SyntheticTrace {
+  /// A trace as `a.trace` is made from one.
+  static func plain(_ trace: SyntheticTrace) -> SyntheticTrace {
     var trace = trace
     trace.tokens[1]?.text = Array(" \n".utf8)
     for key in trace.records.keys where key.name == .site(.queryRotation) {

@@ -16,15 +16,15 @@ extension FuzzedReaders {
     return .accepted
   }
 
-  /// The bytes of a golden with the digests that its sketches have, as far as it can be read.
+  /// The bytes of a golden with the digests that its lines have, as far as it can be read.
   ///
-  /// Without this nearly every change of a sketch would end at a wrong digest.
+  /// Without this nearly every change would end at a wrong digest.
   private static func withRightDigests(_ bytes: [UInt8]) -> [UInt8] {
     var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
     for _ in 0..<20 {
       let bytes = Array(lines.joined(separator: [UInt8(ascii: "\n")]))
       do throws(GoldenError) { _ = try Golden(bytes.span.bytes) } catch {
-        guard case .wrongDigest(let line, _, _, let expected, let found) = error else { break }
+        guard case .wrongDigest(let line, _, let expected, let found) = error else { break }
         lines[line - 1].replace(Array(expected.utf8), with: Array(found.utf8))
         continue
       }

@@ -119,9 +119,9 @@ test-c: $(BUILD)/reference-sanitized bin/llama2-reference bin/llama2-synthesize
 	sh Tests/sanitize.sh $(BUILD)/reference-sanitized bin/llama2-synthesize
 	CC='$(CC)' CFLAGS='$(CFLAGS)' sh Tests/openmp.sh bin/llama2-reference bin/llama2-synthesize
 
-# numpy goes into a virtual environment of its own, or is the system's where that cannot be made. Where it cannot be had at
-# all, the Python tests are skipped and say so. The others check arrays of safetensors and what CI systems read: tests that
-# lack them are skipped one by one.
+# numpy goes into a virtual environment of its own, or is the system's where that cannot be made. Where it cannot be had
+# at all, the Python tests are skipped and say so. The others check arrays of safetensors and what CI systems read:
+# tests that lack them are skipped one by one.
 PYTHON := $(BUILD)/python/bin/python3
 TEST_PACKAGES := numpy safetensors jsonschema check-jsonschema junitparser
 test-python: all test-programs

@@ -137,8 +137,8 @@ let package = Package(
   cLanguageStandard: .c11
 )
 
-// Libraries, because libFuzzer brings the main function; `Tests/Fuzz/fuzz.sh` sets the variable and links them. Without it,
-// and for packages that depend on this one, they do not exist.
+// Libraries, because libFuzzer brings the main function; `Tests/Fuzz/fuzz.sh` sets the variable and links them. Without
+// it, and for packages that depend on this one, they do not exist.
 if Context.environment["FUZZ"] != nil {
   for name in [
     "FuzzCheckpoint", "FuzzTokenizer", "FuzzTrace", "FuzzNpz", "FuzzSafetensors", "FuzzMapping", "FuzzGolden",

@@ -1,6 +1,6 @@
 #!/bin/sh
-# make demo: a model is made and traced in Swift and in C; the traces are identical; then a real porting mistake is planted in
-# a copy of the example port, and tracediff names it.
+# make demo: a model is made and traced in Swift and in C; the traces are identical; then a real porting mistake is
+# planted in a copy of the example port, and tracediff names it.
 set -eu
 folder=${DEMO_FOLDER:-build/demo}
 rm -rf "$folder"

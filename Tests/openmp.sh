@@ -1,6 +1,6 @@
 #!/bin/sh
-# The C program on several threads: openmp.sh PROGRAM SYNTHESIZE. A build with OpenMP writes the bytes that PROGRAM, built
-# without, writes; where the compiler has no OpenMP, that is said. CC and CFLAGS are the compiler and its flags.
+# The C program on several threads: openmp.sh PROGRAM SYNTHESIZE. A build with OpenMP writes the bytes that PROGRAM,
+# built without, writes; where the compiler has no OpenMP, that is said. CC and CFLAGS are the compiler and its flags.
 set -eu
 program=$1
 synthesize=$2

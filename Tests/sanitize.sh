@@ -1,7 +1,7 @@
 #!/bin/sh
 # The C program under sanitizers: sanitize.sh PROGRAM SYNTHESIZE. Good input in every arithmetic, then files cut at many
-# lengths and with bytes changed: each must end with status 0 or 2, the latter with one line that says why, and never with a
-# sanitizer's report.
+# lengths and with bytes changed: each must end with status 0 or 2, the latter with one line that says why, and never
+# with a sanitizer's report.
 set -eu
 program=$1
 synthesize=$2

@@ -6,11 +6,11 @@ import Synchronization
 import TestSupport
 import TraceFormat
 
-/// `make recall`: plants every fault of the library, alone and in pairs, in models of several shapes, float32 and int8, and
-/// prints what `tracediff explain` makes of them.
+/// `make recall`: plants every fault of the library, alone and in pairs, in models of several shapes, float32 and int8,
+/// and prints what `tracediff explain` makes of them.
 ///
-/// Exit status: 0 when every fault that shows is located, none is misnamed, at least nine in ten are named, and no fault
-/// outside the catalogue gets a name; 1 otherwise; 2 for trouble.
+/// Exit status: 0 when every fault that shows is located, none is misnamed, at least nine in ten are named, and no
+/// fault outside the catalogue gets a name; 1 otherwise; 2 for trouble.
 @main
 struct Recall {
   private static let usage = "usage: Recall [--quick] [--verbose]\n"

@@ -1,7 +1,7 @@
 /// What a check found, as CI systems want it told: a case per tensor and layer, each with a status.
 ///
-/// The statuses agree with the exit status: 0 has neither a failure nor an error, 1 at least one failure, 2 at least one
-/// error. Where no single case says so, a case named `verdict` does.
+/// The statuses agree with the exit status: 0 has neither a failure nor an error, 1 at least one failure, 2 at least
+/// one error. Where no single case says so, a case named `verdict` does.
 package struct CheckSummary: Equatable, Sendable {
   /// How a case ended.
   package enum Status: String, Sendable, CaseIterable {

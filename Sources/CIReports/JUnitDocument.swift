@@ -1,5 +1,5 @@
-/// A check as a JUnit XML file: one test suite, a test case per tensor and layer. Times are zero, so that the same check
-/// writes the same bytes.
+/// A check as a JUnit XML file: one test suite, a test case per tensor and layer. Times are zero, so that the same
+/// check writes the same bytes.
 package struct JUnitDocument {
   /// The file's text.
   package let text: String

@@ -1,8 +1,8 @@
 import TraceFormat
 import TraceSources
 
-/// The rows of a cached site, position by position from 0 on. Recorded rows stay in the trace, so that the cache of a long trace
-/// takes no memory.
+/// The rows of a cached site, position by position from 0 on. Recorded rows stay in the trace, so that the cache of a
+/// long trace takes no memory.
 struct CacheRows: Sendable {
   private enum Row: Sendable {
     /// Nothing is known.
@@ -49,8 +49,8 @@ struct CacheRows: Sendable {
 
   /// The known rows before a position, up to the first that is not known.
   ///
-  /// A recorded row is read again, and may be gone: the file may have been changed since. Then it is forgotten, and so nothing
-  /// is known from there on.
+  /// A recorded row is read again, and may be gone: the file may have been changed since. Then it is forgotten, and so
+  /// nothing is known from there on.
   ///
   /// - Returns: the rows, and the record that is gone; nil where none is.
   mutating func known(before end: Int, _ tensors: RecordedTensors) -> (rows: [Estimate], lost: RecordKey?) {

@@ -1,7 +1,8 @@
 import Model
 import TraceFormat
 
-/// What a cause can look at: one record, the inputs of its operation, and everything else that the trace and the model hold.
+/// What a cause can look at: one record, the inputs of its operation, and everything else that the trace and the model
+/// hold.
 struct CauseContext: Sendable {
   let replay: ReplayModel
   let site: Site

@@ -1,7 +1,7 @@
 /// What an operation's exact result is, and how far an honest float32 result may lie from it, element by element.
 ///
-/// A recorded tensor is an estimate without errors. A tensor that was not recorded is computed from the nearest recorded
-/// ones, and its error grows with every operation on the way (running error analysis; Higham, section 3.3).
+/// A recorded tensor is an estimate without errors. A tensor that was not recorded is computed from the nearest
+/// recorded ones, and its error grows with every operation on the way (running error analysis; Higham, section 3.3).
 package struct Estimate: Sendable {
   /// The values, in float64.
   package var values: [Double]

@@ -7,7 +7,8 @@ struct EstimateRows: Sendable {
   private(set) var values = AlignedDoubles(count: 0)
   private(set) var errors = AlignedDoubles(count: 0)
 
-  /// Distance of two vectors: an odd number of cache lines, because caches hold few lines whose addresses differ by a power of two.
+  /// Distance of two vectors: an odd number of cache lines, because caches hold few lines whose addresses differ by a
+  /// power of two.
   var stride: Int { ((columns + 7) / 8 | 1) * 8 }
 
   /// Makes room for vectors, which hold nothing in particular.

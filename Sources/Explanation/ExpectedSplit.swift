@@ -5,8 +5,8 @@ import TraceSources
 
 /// How a trace's errors against a reference trace divide into what each operation added and what it was handed.
 ///
-/// Of each record, total = actual - expected, local = actual - replayed from the trace's own inputs, inherited = total - local. All
-/// are given relative to the rms of the expected record.
+/// Of each record, total = actual - expected, local = actual - replayed from the trace's own inputs,
+/// inherited = total - local. All are given relative to the rms of the expected record.
 package struct ExpectedSplit: Sendable {
   /// Greatest relative errors of one site, or of one record.
   package struct Errors: Sendable, Equatable {
@@ -47,8 +47,8 @@ package struct ExpectedSplit: Sendable {
   package internal(set) var problem: String?
   /// Number of records that both traces have.
   package internal(set) var records = 0
-  /// Number of records of the actual trace, of positions that were compared, that the expected one lacks, or holds damaged or in
-  /// another shape.
+  /// Number of records of the actual trace, of positions that were compared, that the expected one lacks, or holds
+  /// damaged or in another shape.
   package internal(set) var missing = 0
   /// Greatest errors per site.
   package internal(set) var sites: [Site: Errors] = [:]

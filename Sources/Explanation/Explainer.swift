@@ -3,8 +3,8 @@ import TraceComparison
 import TraceFormat
 import TraceSources
 
-/// Explains a trace: replays it with its checkpoint, judges every record, and looks for the causes of what rounding cannot
-/// explain. One pass over the trace; of what grows with the trace it holds one layer's keys and values, and
+/// Explains a trace: replays it with its checkpoint, judges every record, and looks for the causes of what rounding
+/// cannot explain. One pass over the trace; of what grows with the trace it holds one layer's keys and values, and
 /// those that were not recorded.
 package struct Explainer {
   private let replayModel: ReplayModel

@@ -190,8 +190,8 @@ package struct Explanation: Sendable {
     sites.values.compactMap(\.worst).max { ($0.judgement.ratio, $1.key) < ($1.judgement.ratio, $0.key) }
   }
 
-  /// The answer. A fault decides, then lower precision; a trace that is not whole, or of which nothing could be checked, is not
-  /// judged to be rounding.
+  /// The answer. A fault decides, then lower precision; a trace that is not whole, or of which nothing could be
+  /// checked, is not judged to be rounding.
   package var verdict: Verdict {
     if faults.contains(where: { $0.precision == nil }) { return .fault }
     if !faults.isEmpty { return .precision }

@@ -9,8 +9,8 @@ package struct Judgement: Sendable {
   package var index = 0
   /// Number of elements above their bound.
   package var faulty = 0
-  /// Number of elements that have no bound, because what they are computed from leaves float32 or is not a number: whatever
-  /// was recorded passes, so they count as unchecked.
+  /// Number of elements that have no bound, because what they are computed from leaves float32 or is not a number:
+  /// whatever was recorded passes, so they count as unchecked.
   package var unbounded = 0
   /// Number of elements.
   package let count: Int
@@ -24,8 +24,8 @@ package struct Judgement: Sendable {
   /// Whether rounding explains every element.
   package var isRounding: Bool { faulty == 0 }
 
-  /// Compares a record with what it should be. Shapes: as many values and bounds as the record has elements, or no bounds where
-  /// values are exact.
+  /// Compares a record with what it should be. Shapes: as many values and bounds as the record has elements, or no
+  /// bounds where values are exact.
   init(
     _ record: RecordView, values: Span<Double>, errors: Span<Double>, unit: VectorUnit = .widest
   ) {
@@ -66,11 +66,11 @@ package struct Judgement: Sendable {
     }
   }
 
-  /// Number of float32 elements from a place of those that begin at `first` on that are finite, within their bounds, and not at a greater ratio than the
-  /// greatest so far: there is nothing to note of them.
+  /// Number of float32 elements from a place of those that begin at `first` on that are finite, within their bounds,
+  /// and not at a greater ratio than the greatest so far: there is nothing to note of them.
   ///
-  /// It does without divisions: where the error is at most the bound times a little less than the greatest ratio, the quotient
-  /// rounds to no more than that ratio. Ratios near the end of float64's range count as 0.
+  /// It does without divisions: where the error is at most the bound times a little less than the greatest ratio, the
+  /// quotient rounds to no more than that ratio. Ratios near the end of float64's range count as 0.
   private func elementsWithoutNews(
     _ payload: RawSpan, _ values: Span<Double>, _ errors: Span<Double>, _ first: Int, from start: Int,
     _ unit: VectorUnit
@@ -100,8 +100,8 @@ package struct Judgement: Sendable {
     /// Whether it passes because anything would.
     let isUnbounded: Bool
 
-    /// Judges an element; acceptance is written positively, so that NaN cannot pass for a number. Where the bound is infinite,
-    /// anything passes: honest results differ without limit.
+    /// Judges an element; acceptance is written positively, so that NaN cannot pass for a number. Where the bound is
+    /// infinite, anything passes: honest results differ without limit.
     ///
     /// - Parameters:
     ///   - value: the replayed value.
@@ -125,8 +125,8 @@ package struct Judgement: Sendable {
       ratio = distance == 0 ? 0 : distance / bound
     }
 
-    /// A value that is not finite is right where the replay's is of the same kind, where its result depends on the order of
-    /// infinite terms, or where the result leaves the format's range.
+    /// A value that is not finite is right where the replay's is of the same kind, where its result depends on the
+    /// order of infinite terms, or where the result leaves the format's range.
     private static func nonFinitePasses(
       _ actual: Double, _ value: Double, _ error: Double, _ type: ElementType
     ) -> Bool {

@@ -30,8 +30,8 @@ enum NumberFormat: String, CaseIterable, Sendable {
     return self == .float16 && abs(result) > 65504 ? .infinity * (value < 0 ? -1 : 1) : result
   }
 
-  /// The nearest numbers of the format to exact values; nil where the values carry an error, because what an unknown value
-  /// is rounded to is unknown too, and a bound that is wide enough for any excuses faults.
+  /// The nearest numbers of the format to exact values; nil where the values carry an error, because what an unknown
+  /// value is rounded to is unknown too, and a bound that is wide enough for any excuses faults.
   func rounded(_ x: Estimate) -> Estimate? { x.isExact ? Estimate(x.values.map(rounded)) : nil }
 
   /// The same for several; nil where one carries an error.

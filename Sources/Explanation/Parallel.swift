@@ -3,7 +3,8 @@ import Synchronization
 
 /// The results of a body for 0..<count, computed on all processors.
 ///
-/// - Parameter work: about how many elementary steps all of them take; what takes few is not worth waking other threads.
+/// - Parameter work: about how many elementary steps all of them take; what takes few is not worth waking other
+///   threads.
 func concurrentMap<Result: Sendable>(_ count: Int, work: Int = .max, _ body: (Int) -> Result) -> [Result] {
   guard count > 1, work > 8192 else { return (0..<count).map(body) }
   let results = Mutex([Result?](repeating: nil, count: count))

@@ -1,14 +1,15 @@
 import Model
 import TraceFormat
 
-/// An explanation of a record by arithmetic of fewer bits, which is neither float32 rounding nor a mistake in the formula.
+/// An explanation of a record by arithmetic of fewer bits, which is neither float32 rounding nor a mistake in the
+/// formula.
 struct PrecisionHypothesis: Sendable {
   /// As `bfloat16`; nil where no format is concerned.
   let format: String?
   /// What is computed in fewer bits, as `weights`.
   let part: String
-  /// Whether a record is reproduced: nil where it is not, else the common factors that turn what is expected into it; of a
-  /// format, none.
+  /// Whether a record is reproduced: nil where it is not, else the common factors that turn what is expected into it;
+  /// of a format, none.
   let reproduce: @Sendable (CauseContext) -> [Double]?
   /// The common factors of all records so far.
   private(set) var factors: [Double] = []
@@ -72,16 +73,16 @@ struct PrecisionHypothesis: Sendable {
     return result
   }
 
-  /// Whether the factors can be those of an approximation: its error differs from value to value. One constant factor is a
-  /// mistake in the formula.
+  /// Whether the factors can be those of an approximation: its error differs from value to value. One constant factor
+  /// is a mistake in the formula.
   private var isPlausible: Bool {
     guard format == nil, let least = factors.first, let greatest = factors.last else { return true }
     let size = max(abs(least - 1), abs(greatest - 1))
     return size > 0 && greatest - least > max(size / 16, 16 * Rounding.u)
   }
 
-  /// What the hypotheses that reproduce every record say together: the first part, and each format that fits it; numbers of the
-  /// normal range cannot tell float16 from TF32.
+  /// What the hypotheses that reproduce every record say together: the first part, and each format that fits it;
+  /// numbers of the normal range cannot tell float16 from TF32.
   ///
   /// - Parameter records: the number of records that they reproduce.
   static func name(_ survivors: [PrecisionHypothesis], records: Int) -> String? {

@@ -2,7 +2,8 @@ import Model
 import TraceFormat
 import TraceSources
 
-/// Whether a run quantizes what goes into its products: what its header says, else what it recorded, else what explains it.
+/// Whether a run quantizes what goes into its products: what its header says, else what it recorded, else what explains
+/// it.
 struct Quantization {
   let isQuantized: Bool
   /// What a reader should know of how it was decided.

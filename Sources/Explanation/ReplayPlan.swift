@@ -7,8 +7,8 @@ struct Step: Hashable, Sendable {
   let layer: Int?
 }
 
-/// Which steps a block of positions needs: those that were recorded, and those that recorded ones are computed from and that
-/// were not recorded themselves.
+/// Which steps a block of positions needs: those that were recorded, and those that recorded ones are computed from and
+/// that were not recorded themselves.
 struct ReplayPlan {
   /// All steps of a position in an order in which every input precedes what is computed from it.
   static func steps(layerCount: Int, quantized: Bool) -> [Step] {

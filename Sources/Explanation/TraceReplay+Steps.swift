@@ -68,8 +68,8 @@ extension TraceReplay {
     }
   }
 
-  /// Judges a wide product that nothing reads, as logits are, part by part of its rows, without holding all of it; nil where a
-  /// record is absent or there is more to say of it than that rounding explains it.
+  /// Judges a wide product that nothing reads, as logits are, part by part of its rows, without holding all of it; nil
+  /// where a record is absent or there is more to say of it than that rounding explains it.
   private func settledInParts(
     _ step: Step, _ positions: Range<Int>, _ inputs: [Inputs], _ packs: [Replay.PackedVectors],
     _ matrix: WeightSource, _ outputs: inout EstimateRows

@@ -2,12 +2,12 @@ import Model
 import TraceFormat
 import TraceSources
 
-/// Replays a trace: computes every recorded operation again, in float64, from the trace's own recorded inputs, block of positions
-/// by block of positions, and hands each result to whoever judges it.
+/// Replays a trace: computes every recorded operation again, in float64, from the trace's own recorded inputs, block of
+/// positions by block of positions, and hands each result to whoever judges it.
 ///
-/// It is a forward pass over estimates. A site that was recorded takes the recorded values; one that was not takes the estimate,
-/// so that its error bound goes on to the next recorded site. Besides mapped files it holds a block's activations,
-/// one layer's keys and values of all positions, and of the others those that were not recorded.
+/// It is a forward pass over estimates. A site that was recorded takes the recorded values; one that was not takes the
+/// estimate, so that its error bound goes on to the next recorded site. Besides mapped files it holds a block's
+/// activations, one layer's keys and values of all positions, and of the others those that were not recorded.
 struct TraceReplay {
   /// Positions of a block: records are handed over block by block, step by step, position by position.
   static let blockSize = 8
@@ -18,7 +18,8 @@ struct TraceReplay {
     var surveySize = 64
     /// About how many bytes a survey's widest site may take.
     var surveyBytes = 64 << 20
-    /// About how many bytes the results of a part of a wide product may take, so that they are judged while caches hold them.
+    /// About how many bytes the results of a part of a wide product may take, so that they are judged while caches hold
+    /// them.
     var partBytes = 4 << 20
   }
 
@@ -61,7 +62,8 @@ struct TraceReplay {
   /// The first record beyond the model's context, which is not replayed; nil where there is none.
   var firstBeyond: RecordKey? { recorded.firstBeyond }
 
-  /// - Parameter keepsContexts: whether every record is wanted with its context, not only those that rounding does not explain.
+  /// - Parameter keepsContexts: whether every record is wanted with its context, not only those that rounding does not
+  ///   explain.
   init(_ model: ReplayModel, keepsContexts: Bool = false, limits: Limits = Limits()) {
     self.model = model
     self.keepsContexts = keepsContexts
@@ -84,8 +86,8 @@ struct TraceReplay {
 
   /// Replays everything.
   ///
-  /// Most traces are honest, so many positions are surveyed at once, and only where rounding does not explain a record they are
-  /// replayed again, block by block, to hand over contexts. The order of records is the same.
+  /// Most traces are honest, so many positions are surveyed at once, and only where rounding does not explain a record
+  /// they are replayed again, block by block, to hand over contexts. The order of records is the same.
   ///
   /// - Parameters:
   ///   - end: the position before which to stop; nil replays all.

@@ -37,8 +37,8 @@ public struct AttentionBuffer<Scalar: Real> {
     storage.row(blockRow).extracting(0..<(headCount * lengths[blockRow]))
   }
 
-  /// Lends all rows to a kernel: where the first head of the first position begins, and the distance of two positions' rows
-  /// of head `h`, which is `stride + h`, since each row is longer by one element per head than the one before.
+  /// Lends all rows to a kernel: where the first head of the first position begins, and the distance of two positions'
+  /// rows of head `h`, which is `stride + h`, since each row is longer by one element per head than the one before.
   ///
   /// Traps unless the first `count` rows have the lengths of consecutive positions.
   mutating func withUnsafeMutableRows(_ count: Int, _ body: (UnsafeMutablePointer<Scalar>, Int) -> Void) {

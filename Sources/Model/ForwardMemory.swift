@@ -5,9 +5,9 @@ import TraceFormat
 enum ForwardMemory {
   /// How many positions go through the model together where their tokens are known.
   ///
-  /// Blocks of 32 read each weight once for 32 positions, and larger ones are hardly faster. Buffers and the two blocks of a
-  /// trace that exist at a time may take a quarter of the model's own memory, or 64 MB where that is more: a model of very
-  /// long records gets smaller blocks.
+  /// Blocks of 32 read each weight once for 32 positions, and larger ones are hardly faster. Buffers and the two blocks
+  /// of a trace that exist at a time may take a quarter of the model's own memory, or 64 MB where that is more: a model
+  /// of very long records gets smaller blocks.
   static func blockSize(_ model: borrowing Checkpoint, capacity: Int, scalarSize: Int, groupSize: Int?) -> Int {
     let sizes = model.configuration
     guard
@@ -53,8 +53,8 @@ enum ForwardMemory {
   private static func positionByteCount(
     _ sizes: Configuration, capacity: Int, scalarSize: Int, groupSize: Int?
   ) -> Int? {
-    // A row of attention per head; vectors of dim, kv_dim, hidden_dim and vocab_size, cosines and sines, whose sizes are below
-    // 2^31, so that their sum cannot overflow.
+    // A row of attention per head; vectors of dim, kv_dim, hidden_dim and vocab_size, cosines and sines, whose sizes
+    // are below 2^31, so that their sum cannot overflow.
     let vectors =
       4 * sizes.dim + 2 * sizes.keyValueDim + 2 * sizes.hiddenDim + sizes.vocabularySize + sizes.headSize
     let activations = groupSize.map { sizes.dim + sizes.hiddenDim + (sizes.dim + sizes.hiddenDim) / $0 * 4 }

@@ -11,8 +11,8 @@ public struct RunResult: Hashable, Sendable {
 /// Runs a plan (llama2.c `generate`): positions whose tokens are known beforehand in blocks, the others one by one.
 ///
 /// After each position of a generated run the next token is printed, tokens of the prompt included; the run ends, and
-/// prints nothing, when the next token is 1. A forced run prints the text of its tokens, except a BOS at the start. Without a
-/// tokenizer nothing is printed. The closing newline is the caller's.
+/// prints nothing, when the next token is 1. A forced run prints the text of its tokens, except a BOS at the start.
+/// Without a tokenizer nothing is printed. The closing newline is the caller's.
 ///
 /// - Parameters:
 ///   - observer: sees every tensor.
@@ -67,8 +67,8 @@ private func dispatch<Observer: ForwardObserver & ~Copyable>(
 
 /// Runs a plan with given operations: planted faults and other variants come in here.
 ///
-/// - Parameter blockSize: the most positions that go through the model together; only those whose tokens are known before
-///   the run can.
+/// - Parameter blockSize: the most positions that go through the model together; only those whose tokens are known
+///   before the run can.
 public func run<Ops: Operations, Observer: ForwardObserver & ~Copyable>(
   _ plan: RunPlan, _ operations: Ops, blockSize: Int = 1, model: borrowing Checkpoint, tokenizer: Tokenizer?,
   observer: inout Observer, print: ([UInt8]) -> Void, progress: (Int) -> Void = { _ in }

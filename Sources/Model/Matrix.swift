@@ -53,7 +53,8 @@ public struct Matrix<Element: BitwiseCopyable> {
     for index in 0..<span.count { span[index] = value }
   }
 
-  /// Lends the elements of the matrix to a kernel, which writes them from several threads. An empty matrix lends some address.
+  /// Lends the elements of the matrix to a kernel, which writes them from several threads. An empty matrix lends some
+  /// address.
   mutating func withUnsafeMutableElements(_ body: (UnsafeMutablePointer<Element>) -> Void) {
     storage.withUnsafeMutableBufferPointer { body($0.baseAddress ?? Self.nowhere) }
   }

@@ -1,4 +1,5 @@
-/// Pairs of tokens that can be merged: the one with the highest score comes first, of equal scores the first in the text.
+/// Pairs of tokens that can be merged: the one with the highest score comes first, of equal scores the first in the
+/// text.
 struct MergeQueue {
   struct Entry {
     var score: Float

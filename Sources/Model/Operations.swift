@@ -2,8 +2,8 @@ public import TraceFormat
 
 /// The arithmetic of the forward pass: one method that computes one site from the buffers before it.
 ///
-/// `Transformer` calls it for every site in the order of the site table. A variant (int8 products, a planted fault, another
-/// order of summation) wraps `Llama2Operations`, computes the sites it changes, and passes the others on.
+/// `Transformer` calls it for every site in the order of the site table. A variant (int8 products, a planted fault,
+/// another order of summation) wraps `Llama2Operations`, computes the sites it changes, and passes the others on.
 public protocol Operations<Scalar>: Sendable {
   /// The number format of the activations.
   associatedtype Scalar: Real

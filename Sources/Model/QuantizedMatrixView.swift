@@ -1,5 +1,5 @@
-/// An int8 matrix with one float32 scale per group of elements, counted over the flat row-major matrix: where the number of
-/// columns is not a multiple of the group size, groups straddle rows (llama2.c `runq`).
+/// An int8 matrix with one float32 scale per group of elements, counted over the flat row-major matrix: where the
+/// number of columns is not a multiple of the group size, groups straddle rows (llama2.c `runq`).
 public struct QuantizedMatrixView: ~Escapable {
   /// Number of rows.
   public let rows: Int

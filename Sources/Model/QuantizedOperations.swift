@@ -1,7 +1,7 @@
 public import TraceFormat
 
-/// llama2.c's `runq`: activations are quantized before each matrix product, and products are taken of int8 values. All else
-/// is `run`'s arithmetic.
+/// llama2.c's `runq`: activations are quantized before each matrix product, and products are taken of int8 values. All
+/// else is `run`'s arithmetic.
 public struct QuantizedOperations: Operations {
   private let base: Llama2Operations<Float>
 

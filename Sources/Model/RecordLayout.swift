@@ -1,7 +1,7 @@
 import TraceFormat
 
-/// Which records each position of a run has, in the order of execution, and how long they are: all that a trace's writer
-/// must know before the run.
+/// Which records each position of a run has, in the order of execution, and how long they are: all that a trace's
+/// writer must know before the run.
 struct RecordLayout: Sendable {
   /// The wanted sites at the wanted layers, in the order of execution.
   let forms: [RecordForm]

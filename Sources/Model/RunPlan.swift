@@ -96,8 +96,8 @@ public struct RunPlan: Sendable {
     guard let bytes, ForwardMemory.isAvailable(bytes) else { throw .outOfMemory(positions: self.steps, needed: bytes) }
   }
 
-  /// The tokens that the run has for certain, from position 0: forced ones, or those of the prompt up to the token that ends a
-  /// generated run.
+  /// The tokens that the run has for certain, from position 0: forced ones, or those of the prompt up to the token that
+  /// ends a generated run.
   var knownTokens: ArraySlice<Int> { Self.knownTokens(of: input, steps: steps) }
 
   private static func knownTokens(of input: Input, steps: Int) -> ArraySlice<Int> {

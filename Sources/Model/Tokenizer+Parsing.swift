@@ -12,7 +12,8 @@ extension Tokenizer {
     try self.init(file.bytes, vocabularySize: vocabularySize)
   }
 
-  /// Reads a tokenizer: int32 length of the longest piece, then per token a float32 score, an int32 length and the piece.
+  /// Reads a tokenizer: int32 length of the longest piece, then per token a float32 score, an int32 length and the
+  /// piece.
   public init(_ file: RawSpan, vocabularySize: Int) throws(TokenizerError) {
     guard file.byteCount >= 4 else { throw .tooShort(entry: nil, offset: 0, needed: 4, available: file.byteCount) }
     var offset = 4

@@ -1,10 +1,10 @@
 extension Tokenizer {
   /// The tokens of a text, BOS first (llama2.c `encode`).
   ///
-  /// Text is bytes and is never compared by Unicode equivalence. A space is put before a text that is not empty. Each chunk
-  /// (one byte and the UTF-8 continuation bytes after it, at most four bytes) is a token if a piece equals it, else
-  /// one token per byte. Then the adjacent pair whose joined piece is the token with the highest score is merged, the
-  /// first such pair on a tie, until there is none.
+  /// Text is bytes and is never compared by Unicode equivalence. A space is put before a text that is not empty. Each
+  /// chunk (one byte and the UTF-8 continuation bytes after it, at most four bytes) is a token if a piece equals it,
+  /// else one token per byte. Then the adjacent pair whose joined piece is the token with the highest score is merged,
+  /// the first such pair on a tie, until there is none.
   ///
   /// - Complexity: O(n log n) in the length of the text.
   public func encode(_ text: [UInt8]) throws(TokenizerError) -> [Int] {

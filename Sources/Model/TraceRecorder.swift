@@ -3,8 +3,8 @@ public import TraceFormat
 /// The observer that writes what it sees to a trace file.
 ///
 /// A block of positions is put together in memory, in the order of execution, and written in the background while the
-/// next one is computed: so there are two blocks in memory at most. NaN are recorded as 7fc00000 (7ff8000000000000), whatever
-/// their sign and payload, as the C program does.
+/// next one is computed: so there are two blocks in memory at most. NaN are recorded as 7fc00000 (7ff8000000000000),
+/// whatever their sign and payload, as the C program does.
 public struct TraceRecorder: ForwardObserver, ~Copyable {
   private var writer: TraceWriter
   private let layout: RecordLayout
@@ -93,8 +93,8 @@ public struct TraceRecorder: ForwardObserver, ~Copyable {
 
   /// Has the block written in the background. The blocks before it are settled then.
   ///
-  /// - Throws: `TraceError` when there is no memory for the block, a wanted record was not observed, or the block before it
-  ///   could not be written.
+  /// - Throws: `TraceError` when there is no memory for the block, a wanted record was not observed, or the block
+  ///   before it could not be written.
   public mutating func endBlock() throws(TraceError) {
     try layOut()
     try writer.append(&block)

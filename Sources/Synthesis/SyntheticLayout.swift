@@ -6,7 +6,8 @@ import TraceFormat
 ///     v0      | 28-byte header | embedding, attention norms, wq..wo, ffn norms, w1..w3, final norm, RoPE, [wcls] |
 ///     v1, v2  | 256-byte header | attention norms, ffn norms, final norm, embedding, wq..w3, [wcls] |
 ///
-/// Each name stands for the tensors of all layers. In v2 every matrix is its int8 values, then its float32 group scales.
+/// Each name stands for the tensors of all layers. In v2 every matrix is its int8 values, then its float32 group
+/// scales.
 struct SyntheticLayout {
   let model: SyntheticModel
   let version: CheckpointVersion

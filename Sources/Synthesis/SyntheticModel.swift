@@ -3,16 +3,16 @@ import TraceFormat
 
 /// A model with seeded weights, to be written as a llama2.c checkpoint of any version.
 ///
-/// Every tensor of every layer has its own stream of numbers, which depends on the seed alone: all versions hold the same
-/// numbers (int8 holds them quantized), in whatever order they store them.
+/// Every tensor of every layer has its own stream of numbers, which depends on the seed alone: all versions hold the
+/// same numbers (int8 holds them quantized), in whatever order they store them.
 ///
 /// Sizes are chosen so that a mistake in a port shows:
 /// - embedding rows have a mean square of 0.01 (less for control and byte tokens), small enough for a wrong RMSNorm
 ///   epsilon to show in the first layer;
 /// - attention scores have a standard deviation of about 2, so attention is far from uniform;
 /// - what the branches add to the residual stream brings its mean square to a few units, however many layers there are;
-/// - control and byte tokens seldom have the largest logit, and the first layer works against repetition, so that a greedy
-///   run goes on and prints words;
+/// - control and byte tokens seldom have the largest logit, and the first layer works against repetition, so that a
+///   greedy run goes on and prints words;
 /// - norm weights lie around 1, each different; nothing is symmetric or repeated, so that exchanged rows, heads or
 ///   layers show.
 package struct SyntheticModel: Sendable {
@@ -27,8 +27,8 @@ package struct SyntheticModel: Sendable {
     self.seed = seed
   }
 
-  /// A group size that suits the sizes, found as llama2.c's `export.py` does: 64, halved until it divides dim. It divides
-  /// every matrix, since every matrix has dim rows or dim columns.
+  /// A group size that suits the sizes, found as llama2.c's `export.py` does: 64, halved until it divides dim. It
+  /// divides every matrix, since every matrix has dim rows or dim columns.
   package var defaultGroupSize: Int {
     var size = 64
     while configuration.dim % size != 0 { size /= 2 }
@@ -37,8 +37,8 @@ package struct SyntheticModel: Sendable {
 
   /// A whole checkpoint in memory.
   ///
-  /// - Parameter groupSize: elements per quantization group of an int8 checkpoint, by default `defaultGroupSize`; it has
-  ///   no meaning in the other versions.
+  /// - Parameter groupSize: elements per quantization group of an int8 checkpoint, by default `defaultGroupSize`; it
+  ///   has no meaning in the other versions.
   package func checkpointBytes(
     version: CheckpointVersion = .legacy, groupSize: Int? = nil
   ) throws(SynthesisError) -> [UInt8] {

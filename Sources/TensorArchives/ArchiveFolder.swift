@@ -6,8 +6,8 @@ package enum ArchiveFolder {
   package static let maximumCount = 32768
   private static let maximumDepth = 32
 
-  /// The paths in a folder, subfolders included, of all files with the extension of an archive, sorted. Hidden files and
-  /// folders are passed over.
+  /// The paths in a folder, subfolders included, of all files with the extension of an archive, sorted. Hidden files
+  /// and folders are passed over.
   ///
   /// - Parameter limit: the most files.
   package static func files(in folder: String, limit: Int = maximumCount) throws(ArchiveError) -> [String] {

@@ -21,8 +21,8 @@ package final class Progress {
     isShown = Self.isShown(textDescriptor: textDescriptor, isTerminal: isTerminal)
   }
 
-  /// Whether a line of progress is wanted: where standard error is a terminal, unless the text goes to a terminal too and
-  /// shows the progress by itself.
+  /// Whether a line of progress is wanted: where standard error is a terminal, unless the text goes to a terminal too
+  /// and shows the progress by itself.
   package static func isShown(textDescriptor: Int32?, isTerminal: (Int32) -> Bool) -> Bool {
     isTerminal(STDERR_FILENO) && !(textDescriptor.map(isTerminal) ?? false)
   }

@@ -6,8 +6,8 @@ import VectorKernels
 package enum Tool {
   /// Runs a program's body on the arguments of the process and ends the process with its result.
   ///
-  /// Whatever the body throws becomes one line on standard error and exit status 2; a closed pipe is quiet. So does a mapped
-  /// file that is cut short while it is read.
+  /// Whatever the body throws becomes one line on standard error and exit status 2; a closed pipe is quiet. So does a
+  /// mapped file that is cut short while it is read.
   package static func run(name: String, _ body: ([Argument]) throws -> ExitStatus) -> Never {
     signal(SIGPIPE, SIG_IGN)
     let lost = "a file was cut short while it was being read, or its disk cannot be read any more"

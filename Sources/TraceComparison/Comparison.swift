@@ -25,8 +25,8 @@ public struct Comparison: Sendable {
   /// Compares two traces record by record, in the order of execution.
   ///
   /// Records are paired by name, layer and position, never by guess. The memory used does not grow with the number of
-  /// records. A live source is compared while it comes: its tokens position by position, and what it lacks when later records
-  /// have come.
+  /// records. A live source is compared while it comes: its tokens position by position, and what it lacks when later
+  /// records have come.
   ///
   /// - Parameters:
   ///   - expected: the reference's trace, not yet read from.

@@ -1,8 +1,8 @@
 import TraceFormat
 
 extension ComparisonRun {
-  /// Visits the records of two files in the order of execution: what `merge` does, with records paired by numbers, equal
-  /// bytes recognised before anything else, and all processors at work.
+  /// Visits the records of two files in the order of execution: what `merge` does, with records paired by numbers,
+  /// equal bytes recognised before anything else, and all processors at work.
   mutating func mergeFiles(
     _ expected: borrowing TraceFile, _ actual: borrowing TraceFile, _ emptyBatch: consuming PairBatch,
     _ eachDivergence: (Finding) -> Void

@@ -1,5 +1,5 @@
-/// A sum of float64 whose order does not depend on vector units and threads: eight running sums, element i in sum i % 8, then
-/// `((0+4)+(2+6)) + ((1+5)+(3+7))`.
+/// A sum of float64 whose order does not depend on vector units and threads: eight running sums, element i in sum i %
+/// 8, then `((0+4)+(2+6)) + ((1+5)+(3+7))`.
 struct LaneSum {
   private var lanes = SIMD8<Double>(repeating: 0)
 

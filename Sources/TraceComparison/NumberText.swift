@@ -8,8 +8,8 @@ package enum NumberText {
     return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
   }
 
-  /// The shortest text of a number that may have been rounded to float32, as options are: then it reads back as the same
-  /// float32.
+  /// The shortest text of a number that may have been rounded to float32, as options are: then it reads back as the
+  /// same float32.
   package static func shortest(_ value: Double) -> String {
     guard Double(Float(value)) == value else { return plain(value) }
     let text = Float(value).description

@@ -1,10 +1,12 @@
 package import JSONText
 public import TraceFormat
 
-/// How far two runs lie from an oracle, a trace of higher precision: the actual run's error against the expected run's own.
+/// How far two runs lie from an oracle, a trace of higher precision: the actual run's error against the expected run's
+/// own.
 ///
-/// It gives numbers and no verdict: of two honest runs either may lie nearer, by chance, and how much farther is too far depends on
-/// what one wants. Whether an error is rounding at all is what `tracediff explain` answers. The error of a site at a layer is the root mean square of the difference from the oracle over all positions, over the oracle's
+/// It gives numbers and no verdict: of two honest runs either may lie nearer, by chance, and how much farther is too
+/// far depends on what one wants. Whether an error is rounding at all is what `tracediff explain` answers. The error of
+/// a site at a layer is the root mean square of the difference from the oracle over all positions, over the oracle's
 /// root mean square.
 public struct OracleComparison: Equatable, Sendable {
   /// A site at one layer, over all positions.

@@ -1,7 +1,7 @@
 import TraceFormat
 
-/// The names of two files, numbered together in the order of execution, with what holds for all records of a name: so that
-/// records pair and are filtered by numbers, without a look at text.
+/// The names of two files, numbered together in the order of execution, with what holds for all records of a name: so
+/// that records pair and are filtered by numbers, without a look at text.
 struct PairedNames {
   /// All names that either file holds.
   let names: [TensorName]

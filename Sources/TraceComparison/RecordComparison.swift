@@ -86,8 +86,8 @@ public struct RecordComparison: Equatable, Sendable {
     isIdentical = true
   }
 
-  /// Under exact limits every element of another format is beyond them; where all values are equal, the first stands for
-  /// them.
+  /// Under exact limits every element of another format is beyond them; where all values are equal, the first stands
+  /// for them.
   private mutating func takeAllAsDifferent(_ expected: RecordView, _ actual: RecordView) {
     beyond = elementCount
     differing = elementCount

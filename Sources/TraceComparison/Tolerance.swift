@@ -14,7 +14,8 @@ public import TraceFormat
 /// element of the expected tensor does not widen the allowance of the others.
 ///
 /// With `ulp`, whichever of `rtol` and `atol` is not given for all tensors is zero, so that the distance in ulp alone
-/// decides where no other limit was asked for. `exact` asks for equal bits and takes no other limit; there, NaN of different bits differ, and so do +0 and -0.
+/// decides where no other limit was asked for. `exact` asks for equal bits and takes no other limit; there, NaN of
+/// different bits differ, and so do +0 and -0.
 public struct Tolerance: Equatable, Sendable {
   /// A limit for the tensors whose name matches a pattern.
   public struct Override: Equatable, Sendable {

@@ -1,7 +1,7 @@
 package import TraceFormat
 
-/// The records of one name that only one of the traces has, for one reason: where a site is missing, it is mostly missing
-/// everywhere.
+/// The records of one name that only one of the traces has, for one reason: where a site is missing, it is mostly
+/// missing everywhere.
 public struct UnmatchedGroup: Equatable, Sendable {
   /// The first of them, in the order of execution.
   public let first: UnmatchedRecord

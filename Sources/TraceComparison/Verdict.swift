@@ -74,8 +74,8 @@ public struct Verdict: Sendable {
   public internal(set) var firstDivergence: Finding?
   /// The record with the greatest ratio of error to allowance.
   public internal(set) var worst: Finding?
-  /// The smallest rtol that, in the place of all that were given, would pass everywhere with the given atol and ulp; nil
-  /// when none would.
+  /// The smallest rtol that, in the place of all that were given, would pass everywhere with the given atol and ulp;
+  /// nil when none would.
   public internal(set) var smallestRtol: Double? = 0
   /// The smallest distance in ulp that would pass everywhere with the given rtol and atol; nil when none would.
   public internal(set) var smallestUlp: UInt64? = 0

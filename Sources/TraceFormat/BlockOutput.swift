@@ -4,8 +4,8 @@ import Synchronization
 /// An output file that blocks of memory are written to in the background, one at a time.
 ///
 /// The block that is being written and the one that is being filled are all the memory there is: who hands over a block
-/// while the one before is being written waits for that. A block that no thread has begun to write is then written by the
-/// one who waits.
+/// while the one before is being written waits for that. A block that no thread has begun to write is then written by
+/// the one who waits.
 struct BlockOutput: ~Copyable {
   private let shared: Shared
   private let queue = DispatchQueue(label: "trace output")

@@ -62,8 +62,9 @@ public struct Checksum: Sendable {
     byteCount += UInt64(bytes.byteCount)
   }
 
-  /// Takes in bytes while copying them to the beginning of `target`, where zeros follow up to a multiple of 64 bytes; these
-  /// are taken in too. NaN of `type` are copied as the one without sign or payload. Traps where `target` is shorter.
+  /// Takes in bytes while copying them to the beginning of `target`, where zeros follow up to a multiple of 64 bytes;
+  /// these are taken in too. NaN of `type` are copied as the one without sign or payload. Traps where `target` is
+  /// shorter.
   package mutating func update(_ bytes: RawSpan, of type: ElementType, copyingTo target: inout MutableRawSpan) {
     let numbers =
       switch type {

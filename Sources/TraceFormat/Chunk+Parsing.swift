@@ -7,8 +7,8 @@ struct TokenChunk {
 
   /// Reads and checks everything but the checksum.
   ///
-  /// - Parameter available: bytes from the chunk's beginning on, where the span holds only its head; nil stands for all that
-  ///   the span holds.
+  /// - Parameter available: bytes from the chunk's beginning on, where the span holds only its head; nil stands for all
+  ///   that the span holds.
   init(_ file: RawSpan, at offset: Int, available: Int? = nil) throws(TraceError) {
     try requireKind(file, ChunkLayout.token, at: offset)
     let head = ChunkLayout.tokenHead
@@ -45,8 +45,8 @@ struct RecordChunk {
 
   /// Reads and checks everything but the checksum.
   ///
-  /// - Parameter available: bytes from the chunk's beginning on, where the span holds only its head; nil stands for all that
-  ///   the span holds.
+  /// - Parameter available: bytes from the chunk's beginning on, where the span holds only its head; nil stands for all
+  ///   that the span holds.
   init(_ file: RawSpan, at offset: Int, available: Int? = nil) throws(TraceError) {
     func invalid(_ field: String, _ expected: String, _ found: String) -> TraceError {
       .invalidField(.record, offset: offset, field: field, expected: expected, found: found)

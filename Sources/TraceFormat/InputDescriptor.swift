@@ -2,8 +2,8 @@ import PlatformLibc
 
 /// A descriptor that is read from, closed with the value that owns it.
 ///
-/// Standard input is not closed but led to the null device: whoever writes to it learns at once that nobody reads any more, and
-/// no file that is opened later gets its number.
+/// Standard input is not closed but led to the null device: whoever writes to it learns at once that nobody reads any
+/// more, and no file that is opened later gets its number.
 struct InputDescriptor: ~Copyable {
   let number: Int32
 

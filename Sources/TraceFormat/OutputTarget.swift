@@ -3,8 +3,8 @@ import PlatformLibc
 /// Where a path to write to leads: what the file is called once symbolic links are followed, and whether it is written
 /// under another name first.
 package enum OutputTarget: Equatable, Sendable {
-  /// An open descriptor: standard output for `-`, or the file, pipe or socket that already is standard output or standard
-  /// error, such as `/dev/stdout`.
+  /// An open descriptor: standard output for `-`, or the file, pipe or socket that already is standard output or
+  /// standard error, such as `/dev/stdout`.
   case descriptor(Int32)
   /// A pipe or a device, written directly.
   case direct(String)
@@ -59,8 +59,8 @@ package enum OutputTarget: Equatable, Sendable {
   }
 }
 
-/// Which file a path leads to, however it is written: device and number of an existing file, else those of its folder and
-/// the file's name.
+/// Which file a path leads to, however it is written: device and number of an existing file, else those of its folder
+/// and the file's name.
 package struct FileIdentity: Hashable, Sendable {
   private let device: UInt64
   private let number: UInt64

@@ -1,7 +1,7 @@
 import PlatformLibc
 
-/// Memory that a trace's chunks are put together in, given back with the value that owns it. Pages that nobody has written
-/// cost nothing.
+/// Memory that a trace's chunks are put together in, given back with the value that owns it. Pages that nobody has
+/// written cost nothing.
 @safe
 package struct PageMemory: ~Copyable, @unchecked Sendable {
   /// Number of bytes.
@@ -20,7 +20,8 @@ package struct PageMemory: ~Copyable, @unchecked Sendable {
       return nil
     }
     #if os(Linux)
-      // Touching small pages for the first time costs more than filling them. Where there are no huge ones, all is the same.
+      // Touching small pages for the first time costs more than filling them. Where there are no huge ones, all is the
+      // same.
       madvise(address, byteCount, MADV_HUGEPAGE)
     #endif
     self.byteCount = byteCount

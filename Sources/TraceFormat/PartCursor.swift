@@ -44,7 +44,8 @@ struct PartCursor {
     order = Order(position: Int(entry.position), layer: file.layerRank(entry), name: numbers[Int(entry.name)])
   }
 
-  /// The number of the part whose record comes first; of several copies, the first part's. nil where all are at their ends.
+  /// The number of the part whose record comes first; of several copies, the first part's. nil where all are at their
+  /// ends.
   static func first(_ cursors: [PartCursor]) -> Int? {
     var best: Int?
     for number in cursors.indices {

@@ -33,8 +33,8 @@ struct NameFields: Sendable {
 
 /// The head of a record's chunk, read against the index.
 ///
-/// There is one only where every rule holds that the reader of a single chunk checks, and where key and length are those
-/// of the index; it says nothing of the checksum. Nothing is allocated, which counts where records are small.
+/// There is one only where every rule holds that the reader of a single chunk checks, and where key and length are
+/// those of the index; it says nothing of the checksum. Nothing is allocated, which counts where records are small.
 struct RecordHead {
   let elementType: ElementType
   let shape: TensorShape

@@ -72,10 +72,10 @@ package struct TraceBlock: ~Copyable {
   /// Kernel: threads fill different records, whose places do not overlap.
   ///
   /// - Parameters:
-  ///   - records: for each, what `addRecord` returned for this form and position, the position, and where its payload begins
-  ///     in `payloads`.
-  ///   - payloads: each as many bytes as the form has at the position. NaN are recorded without sign or payload: which of two
-  ///     NaN an operation passes on depends on the vector unit.
+  ///   - records: for each, what `addRecord` returned for this form and position, the position, and where its payload
+  ///     begins in `payloads`.
+  ///   - payloads: each as many bytes as the form has at the position. NaN are recorded without sign or payload: which
+  ///     of two NaN an operation passes on depends on the vector unit.
   ///   - share: calls its body for parts of 0..<count that together cover it, on as many threads as it likes.
   package mutating func fill(
     _ records: [(place: Int, position: Int, payloadOffset: Int)], _ form: RecordForm, payloads: RawSpan,

@@ -9,8 +9,8 @@ package struct EqualRecords {
 }
 
 extension TraceFile {
-  /// Compares a record's chunk with another trace's, byte by byte, and checks it as `withRecord` does: since the checksum
-  /// is among the bytes, what is right for one is right for both.
+  /// Compares a record's chunk with another trace's, byte by byte, and checks it as `withRecord` does: since the
+  /// checksum is among the bytes, what is right for one is right for both.
   ///
   /// - Parameter otherEntry: a record of the same name, layer and position.
   /// - Returns: nil unless the bytes are the same and the record is good. Why it is not, `withRecord` says.

@@ -1,7 +1,7 @@
 /// A trace file, mapped: records are found through the index and used in place.
 ///
-/// Besides mapped pages it holds the tokens and 4 bytes per record. Where the index is missing or damaged, everything that is complete
-/// can still be read, for 32 bytes per record; `problems` says what is not.
+/// Besides mapped pages it holds the tokens and 4 bytes per record. Where the index is missing or damaged, everything
+/// that is complete can still be read, for 32 bytes per record; `problems` says what is not.
 public struct TraceFile: ~Copyable, RandomAccessSource {
   /// What is known of the run.
   public let header: TraceHeader
@@ -113,8 +113,8 @@ public struct TraceFile: ~Copyable, RandomAccessSource {
     return body(RecordView(key: key, elementType: elementType, shape: shape, payload: payload))
   }
 
-  /// Reads and checks everything of a record but its checksum: at once where its head says what the index says, field by
-  /// field where it does not, to name what is wrong.
+  /// Reads and checks everything of a record but its checksum: at once where its head says what the index says, field
+  /// by field where it does not, to name what is wrong.
   private func parse(
     _ entry: RecordEntry, _ key: RecordKey
   ) throws(TraceError) -> (ElementType, TensorShape, ChunkExtent) {

@@ -4,8 +4,8 @@ extension TraceHeader {
 
   /// The header of a trace in several parts.
   ///
-  /// What the parts say of the model and the run must agree; what only some say is taken from them. Sites, layers and positions
-  /// are united. Fields that the format does not define are kept where all that have them agree.
+  /// What the parts say of the model and the run must agree; what only some say is taken from them. Sites, layers and
+  /// positions are united. Fields that the format does not define are kept where all that have them agree.
   ///
   /// - Returns: the header, and what is wrong with the parts together.
   package static func united(_ parts: [Part]) -> (header: TraceHeader, problems: [TraceError]) {

@@ -1,7 +1,7 @@
 /// Where everything in a trace file is: its tokens, and its records in the order of execution.
 ///
-/// It is taken from the file's own index, which is used in place: it costs 4 bytes per record. Where the index is missing
-/// or damaged it is made by walking through the file chunk by chunk, and costs 32 bytes per record.
+/// It is taken from the file's own index, which is used in place: it costs 4 bytes per record. Where the index is
+/// missing or damaged it is made by walking through the file chunk by chunk, and costs 32 bytes per record.
 struct TraceIndex {
   var tokens: [Int: TraceToken] = [:]
   var problems: [TraceError] = []

@@ -1,7 +1,7 @@
 /// One trace in several files, as the processes, ranks, layer ranges or position ranges of a run write it.
 ///
-/// Nothing is merged: records are used in place, where they are. A record that several parts hold in the same bytes is one
-/// record. Besides its files' own indexes it holds 8 bytes per record and 16 per further copy of one.
+/// Nothing is merged: records are used in place, where they are. A record that several parts hold in the same bytes is
+/// one record. Besides its files' own indexes it holds 8 bytes per record and 16 per further copy of one.
 public struct TraceParts: ~Copyable, RandomAccessSource {
   /// What is known of the run: what all parts say together.
   public let header: TraceHeader
@@ -28,8 +28,8 @@ public struct TraceParts: ~Copyable, RandomAccessSource {
   /// Opens the files that make a trace.
   ///
   /// - Parameter paths: at least one.
-  /// - Throws: `TraceError` when one of them cannot be mapped or has no good header. Anything else that is wrong is left to
-  ///   `problems` and to the records it concerns.
+  /// - Throws: `TraceError` when one of them cannot be mapped or has no good header. Anything else that is wrong is
+  ///   left to `problems` and to the records it concerns.
   public init(paths: [String]) throws(TraceError) {
     var parts: [Part] = []
     for path in paths { parts.append(try Part(path: path)) }

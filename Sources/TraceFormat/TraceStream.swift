@@ -1,8 +1,8 @@
 /// A trace that is read from a pipe, once and from front to back, while its writer may still be writing.
 ///
-/// It holds one record at a time, and of what has passed the tokens and the checksum of the entries that the index must have;
-/// so its memory does not grow with the number of records. Records must come in the order of execution. The first damage
-/// ends the stream, since what comes behind it cannot be told apart: `problems` says where.
+/// It holds one record at a time, and of what has passed the tokens and the checksum of the entries that the index must
+/// have; so its memory does not grow with the number of records. Records must come in the order of execution. The first
+/// damage ends the stream, since what comes behind it cannot be told apart: `problems` says where.
 public struct TraceStream: ~Copyable, TensorSource, Sendable {
   /// What is known of the run.
   public let header: TraceHeader

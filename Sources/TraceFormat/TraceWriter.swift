@@ -1,8 +1,9 @@
 /// Writes a trace: the header at once, then tokens and records as they come, and the index at the end.
 ///
 /// Every chunk is handed to the system before the call returns, so that a process that dies loses nothing it had
-/// recorded; only whole blocks may wait, one at a time, while they are written in the background. Memory grows by 24 bytes
-/// per token and record, for the index, and by a set of the positions whose tokens came before those of earlier positions.
+/// recorded; only whole blocks may wait, one at a time, while they are written in the background. Memory grows by 24
+/// bytes per token and record, for the index, and by a set of the positions whose tokens came before those of earlier
+/// positions.
 ///
 /// After a call that could not write, the file ends inside a chunk: every later call throws the same error.
 public struct TraceWriter: ~Copyable {

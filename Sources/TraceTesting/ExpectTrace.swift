@@ -1,14 +1,15 @@
 public import TraceComparison
 public import TraceFormat
 
-/// Checks a trace against a reference, in Swift Testing and in XCTest. A failure says where the two part and by how much.
+/// Checks a trace against a reference, in Swift Testing and in XCTest. A failure says where the two part and by how
+/// much.
 ///
 /// `docs/testing.md` says how references are recorded and where the traces of failed checks are kept.
 ///
 /// - Parameters:
 ///   - actual: the path of the trace under test.
-///   - reference: a golden or a trace, told by its content; a path relative to the folder of the test's source file. What
-///     is recorded is a golden where the name ends in `.golden` and a trace where it ends in `.trace`.
+///   - reference: a golden or a trace, told by its content; a path relative to the folder of the test's source file.
+///     What is recorded is a golden where the name ends in `.golden` and a trace where it ends in `.trace`.
 ///   - tolerance: how far elements may lie apart; against a golden, how far tensors may (no `ulp`).
 ///   - filter: which records are compared; a pattern that matches nothing is a failure.
 ///   - commonOnly: whether records that only one side has are left out instead of failing the check.
@@ -27,8 +28,8 @@ public func expectTrace(
   return TestFramework.report(expectation.check(actual), at: place)
 }
 
-/// Checks what a test has recorded against a reference; otherwise as for a trace's path. The check ends the recording, which
-/// can be checked any number of times.
+/// Checks what a test has recorded against a reference; otherwise as for a trace's path. The check ends the recording,
+/// which can be checked any number of times.
 ///
 /// - Parameter actual: the recording under test.
 /// - Returns: whether it passes.

@@ -1,8 +1,8 @@
 import Foundation
 import TraceFormat
 
-/// Where the trace of a failed check is kept: beside the reference NAME as `NAME.failed.trace`, or in the folder that the
-/// environment's `TRACE_FAILURES` names, as `MODULE.FILE.NAME.failed.trace`.
+/// Where the trace of a failed check is kept: beside the reference NAME as `NAME.failed.trace`, or in the folder that
+/// the environment's `TRACE_FAILURES` names, as `MODULE.FILE.NAME.failed.trace`.
 struct KeptTrace {
   /// The environment's variable that names a folder.
   static let variable = "TRACE_FAILURES"

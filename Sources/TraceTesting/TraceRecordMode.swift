@@ -6,8 +6,8 @@ public enum TraceRecordMode: String, CaseIterable, Sendable {
   case never
   /// References that do not exist. The default elsewhere.
   case missing
-  /// References that do not exist, and those that differ from the trace, be it in one bit; of goldens only the lines that
-  /// changed differ.
+  /// References that do not exist, and those that differ from the trace, be it in one bit; of goldens only the lines
+  /// that changed differ.
   case changed
   /// Every reference, whatever it is.
   case all

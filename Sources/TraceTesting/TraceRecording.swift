@@ -4,9 +4,9 @@ public import TraceFormat
 
 /// Records tensors while a test runs, into a temporary trace that `expectTrace` then compares.
 ///
-/// Tensors have a name (a site such as `q.rope`, or any other), a layer if they belong to one, and a position: a model's
-/// input position, or simply the number of the case. No tensor can be recorded twice. Nothing throws, so that kernels
-/// need no `try`: the first thing that goes wrong fails the check. The file is removed with the recording.
+/// Tensors have a name (a site such as `q.rope`, or any other), a layer if they belong to one, and a position: a
+/// model's input position, or simply the number of the case. No tensor can be recorded twice. Nothing throws, so that
+/// kernels need no `try`: the first thing that goes wrong fails the check. The file is removed with the recording.
 public final class TraceRecording: Sendable {
   /// Where the finished trace is.
   let path: String
@@ -39,8 +39,8 @@ public final class TraceRecording: Sendable {
     for name in [path, path + ".partial"] { try? FileManager.default.removeItem(atPath: name) }
   }
 
-  /// Records the input token of a position, which must come before the position's first tensor. Positions for which there
-  /// is none get token 0.
+  /// Records the input token of a position, which must come before the position's first tensor. Positions for which
+  /// there is none get token 0.
   ///
   /// - Parameters:
   ///   - id: the token's number in the vocabulary.

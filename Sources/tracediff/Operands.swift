@@ -17,8 +17,8 @@ func openInput(_ operands: TraceOperands) throws(ToolError) -> TraceInput {
   do throws(OperandError) { return try TraceInput(operands) } catch { throw .failed(error.description) }
 }
 
-/// A message about a trace, with the trace's name before it unless it begins with it already, as what is said of files of
-/// arrays and of parts does.
+/// A message about a trace, with the trace's name before it unless it begins with it already, as what is said of files
+/// of arrays and of parts does.
 func naming(_ name: String, _ message: String) -> String {
   message.hasPrefix("\(name): ") ? message : "\(name): \(message)"
 }

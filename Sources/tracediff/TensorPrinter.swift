@@ -21,8 +21,8 @@ struct TensorPrinter {
     self.output = output
   }
 
-  /// Prints every tensor that a filter wants, or the first 20 and how many there are more. A document holds the first 20,
-  /// or 100 where all are asked for.
+  /// Prints every tensor that a filter wants, or the first 20 and how many there are more. A document holds the first
+  /// 20, or 100 where all are asked for.
   ///
   /// - Returns: the same for JSON, if it was asked for.
   func print(

@@ -31,7 +31,8 @@ struct TracePair {
   /// Whether one of the traces can be read only once.
   var isLive: Bool { expected.isStream || actual.isStream }
 
-  /// Compares the traces, which are closed when this returns: whoever writes one that was not read to its end learns of it.
+  /// Compares the traces, which are closed when this returns: whoever writes one that was not read to its end learns of
+  /// it.
   ///
   /// - Parameter problems: gets why a trace cannot be read at all, by side.
   /// - Returns: nil where one cannot.

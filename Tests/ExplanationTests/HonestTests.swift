@@ -54,8 +54,8 @@ import TraceFormat
   }
 }
 
-/// Rows that are a single quantization group have integer sums of exactly 0 now and then, which the replay's float64 sum of
-/// dequantized terms is not.
+/// Rows that are a single quantization group have integer sums of exactly 0 now and then, which the replay's float64
+/// sum of dequantized terms is not.
 @Suite struct SingleGroupTests {
   @Test(arguments: [1, 2, 3] as [UInt64])
   func rowsOfOneGroup(seed: UInt64) throws {

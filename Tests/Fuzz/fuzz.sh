@@ -1,6 +1,6 @@
 #!/bin/sh
-# make fuzz: each reader (or those in FUZZ_READERS) under libFuzzer for FUZZ_SECONDS (60), from the corpus in the repository.
-# A crash ends the run with a reproducer in build/fuzz.
+# make fuzz: each reader (or those in FUZZ_READERS) under libFuzzer for FUZZ_SECONDS (60), from the corpus in the
+# repository. A crash ends the run with a reproducer in build/fuzz.
 set -eu
 seconds=${FUZZ_SECONDS:-60}
 folder=build/fuzz

@@ -18,9 +18,10 @@ import TraceFormat
 
   /// Positions, bytes of a scalar, and the block that 64 MB have room for. The model itself is smaller.
   ///
-  /// A position of the block has a row of attention per head, and 4 dim + 2 kv_dim + 2 hidden_dim + vocab_size + head_size =
-  /// 1047 scalars; and twice, for two blocks of a trace, 2 rows of attention per head and 12 dim + 3 hidden_dim = 1560 scalars
-  /// in each of 2 layers, and 2 dim + vocab_size = 517 outside. With 64 heads and n positions these are
+  /// A position of the block has a row of attention per head, and 4 dim + 2 kv_dim + 2 hidden_dim + vocab_size +
+  /// head_size = 1047 scalars; and twice, for two blocks of a trace, 2 rows of attention per head and 12 dim + 3
+  /// hidden_dim = 1560 scalars in each of 2 layers, and 2 dim + vocab_size = 517 outside. With 64 heads and n positions
+  /// these are
   ///
   ///     64 n + 1047 + 2 (2 (2 * 64 n + 1560) + 517) = 576 n + 8321 scalars
   @Test(arguments: [

@@ -4,8 +4,8 @@ import VectorKernels
 
 @testable import Model
 
-/// The kernels of int8 products against the plain loop: every bit, for every vector unit, number of threads, group size and
-/// tail, groups that straddle rows included.
+/// The kernels of int8 products against the plain loop: every bit, for every vector unit, number of threads, group size
+/// and tail, groups that straddle rows included.
 @Suite struct QuantizedProductTests {
   struct Size: CustomTestStringConvertible, Sendable {
     var rows: Int

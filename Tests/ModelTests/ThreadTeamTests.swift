@@ -5,8 +5,8 @@ import Testing
 @testable import Model
 
 @Suite struct ThreadTeamTests {
-  /// Every item is computed exactly once, in region after region, with more threads than processors, and when the threads
-  /// have gone to sleep between regions.
+  /// Every item is computed exactly once, in region after region, with more threads than processors, and when the
+  /// threads have gone to sleep between regions.
   @Test(arguments: [1, 2, 3, 8])
   func everyItemOnce(threads: Int) {
     let team = ThreadTeam(threads: threads)

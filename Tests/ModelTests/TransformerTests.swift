@@ -65,7 +65,8 @@ import TraceFormat
     return checkpoint.version
   }
 
-  /// A size that is changed in a file of the grouped model: 48 wide, hidden_dim 101, 3 layers, 6 heads on 2, 320 tokens.
+  /// A size that is changed in a file of the grouped model: 48 wide, hidden_dim 101, 3 layers, 6 heads on 2, 320
+  /// tokens.
   struct BadSize: CustomTestStringConvertible, Sendable {
     var offset: Int
     var value: Int32
@@ -112,8 +113,8 @@ import TraceFormat
     #expect(throws: test.expected) { try version(of: bytes) }
   }
 
-  /// Three key and value heads are as good as two for six heads: then the matrices are larger than the file's, and that is
-  /// another error.
+  /// Three key and value heads are as good as two for six heads: then the matrices are larger than the file's, and that
+  /// is another error.
   @Test func threeKeyValueHeadsDivideSix() throws {
     var bytes = try TestModel.grouped.bytes(.legacy)
     bytes[16] = 3

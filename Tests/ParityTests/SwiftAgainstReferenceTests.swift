@@ -5,8 +5,8 @@ import TestSupport
 import TraceFormat
 import VectorKernels
 
-/// The Swift and the C program, run on the same input: the same text, and traces that differ in the producer field and the
-/// header's checksum alone.
+/// The Swift and the C program, run on the same input: the same text, and traces that differ in the producer field and
+/// the header's checksum alone.
 @Suite struct SwiftAgainstReferenceTests {
   struct Case: CustomTestStringConvertible, Sendable {
     var model: TestModel
@@ -75,8 +75,8 @@ import VectorKernels
     return bytes
   }
 
-  /// int8 models whose group size divides neither dim nor hidden_dim: groups of weights straddle rows, and the last values
-  /// of every activation do not count. In the last shape not even one group fits into a row.
+  /// int8 models whose group size divides neither dim nor hidden_dim: groups of weights straddle rows, and the last
+  /// values of every activation do not count. In the last shape not even one group fits into a row.
   @Test(arguments: [
     (sizes: ["--dim", "20", "--heads", "2", "--kv-heads", "1", "--hidden-dim", "28", "--vocab", "262"], group: 8),
     (sizes: ["--dim", "24", "--heads", "6", "--kv-heads", "3", "--hidden-dim", "20", "--vocab", "264"], group: 16),
@@ -152,8 +152,8 @@ import VectorKernels
     #expect(outcome.status == (vector_unit_is_available(unit) ? 0 : 2), "\(unit.name): \(outcome.errors)")
   }
 
-  /// NaN in a checkpoint: which of two NaN an operation passes on, and with which sign, depends on compilers and vector units,
-  /// so both programs record one NaN, and the traces are the same to the bit all the same.
+  /// NaN in a checkpoint: which of two NaN an operation passes on, and with which sign, depends on compilers and vector
+  /// units, so both programs record one NaN, and the traces are the same to the bit all the same.
   @Test(arguments: ["f32", "f64"], [Float.nan, -Float.nan, Float(bitPattern: 0xFFFF_FFFF), .infinity])
   func numbersThatAreNone(precision: String, value: Float) throws {
     let folder = try TemporaryFolder()

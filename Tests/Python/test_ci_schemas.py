@@ -11,7 +11,8 @@ from ci_support import BIN, CHECKS, COMPARISONS, EXPLANATIONS, ROOT, CITestCase,
 
 SCHEMAS = ROOT / "docs" / "schemas"
 
-# Golden, trace, exit status and verdict of updates. The verdict is that of what both have; what changed is recorded anyway.
+# Golden, trace, exit status and verdict of updates. The verdict is that of what both have; what changed is recorded
+# anyway.
 UPDATES = [
     ("expected.golden", "same.trace", 0, "identical"),
     ("expected.golden", "near.trace", 0, "within_tolerance"),

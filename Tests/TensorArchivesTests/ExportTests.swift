@@ -113,7 +113,8 @@ import TraceFormat
     #expect(compare(trace, arrays).outcome == .identical)
   }
 
-  /// Elements begin at multiples of 64 bytes in the file, or as the format allows at their own size, and are lent in place.
+  /// Elements begin at multiples of 64 bytes in the file, or as the format allows at their own size, and are lent in
+  /// place.
   @Test(arguments: [(ExportFormat.npz, 64), (.safetensors, 1)])
   func alignment(format: ExportFormat, alignment: Int) throws {
     let trace = try write(sample())

@@ -2,8 +2,8 @@ import CIReports
 import JSONText
 
 extension FuzzedReaders {
-  /// Reads bytes as a drift history: its lines stay as they are, each entry can be written and read again, and whatever it
-  /// holds can be reported.
+  /// Reads bytes as a drift history: its lines stay as they are, each entry can be written and read again, and whatever
+  /// it holds can be reported.
   package static func history(_ bytes: [UInt8]) throws(BrokenInvariant) -> Outcome {
     let history: DriftHistory
     do throws(DriftError) { history = try DriftHistory(bytes) } catch { return .refused(try message(of: error)) }

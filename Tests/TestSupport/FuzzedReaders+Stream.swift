@@ -2,7 +2,8 @@ import PlatformLibc
 import TraceFormat
 
 extension FuzzedReaders {
-  /// Reads bytes as a stream: what it lends is good and in order, and what it does not complain of is what the file holds.
+  /// Reads bytes as a stream: what it lends is good and in order, and what it does not complain of is what the file
+  /// holds.
   ///
   /// Bytes that a pipe cannot hold are left out.
   static func requireStream(_ bytes: [UInt8]) throws(BrokenInvariant) {

@@ -2,7 +2,8 @@ import TraceComparison
 import TraceFormat
 
 extension FuzzedReaders {
-  /// Reads bytes as a trace, visits every record and compares it with itself, reads it as a stream; then again with the checksums made right.
+  /// Reads bytes as a trace, visits every record and compares it with itself, reads it as a stream; then again with the
+  /// checksums made right.
   ///
   /// Without the second time nearly every mutation would end at a wrong checksum, and what is behind it would hardly be
   /// tried.

@@ -15,8 +15,8 @@ struct ExactResult {
   }
 }
 
-/// A second judge of whole traces that were recorded in float32 or int8, written apart from the explainer and sharing no
-/// code with it: plain loops over the recorded inputs, with the bounds of `docs/rounding.md`, section 3.
+/// A second judge of whole traces that were recorded in float32 or int8, written apart from the explainer and sharing
+/// no code with it: plain loops over the recorded inputs, with the bounds of `docs/rounding.md`, section 3.
 ///
 /// It decides where a planted fault shows, so that the benchmark does not take the explainer's word for it.
 struct IndependentJudge: ~Copyable {
@@ -276,8 +276,8 @@ struct IndependentJudge: ~Copyable {
     return result
   }
 
-  /// The nearest integers; where the quotient is too close to a boundary to tell, the middle of both neighbours, so that
-  /// either passes and no other does.
+  /// The nearest integers; where the quotient is too close to a boundary to tell, the middle of both neighbours, so
+  /// that either passes and no other does.
   private func quantizedValues(_ x: [Double], _ scales: [Double], _ size: Int) -> ExactResult {
     var result = ExactResult()
     for j in x.indices {

@@ -1,9 +1,10 @@
 package import Model
 
-/// The kernels as plain loops, each in the one order that llama2.c's arithmetic has: the definition that the fast ones are
-/// tested against, and what planted faults start from.
+/// The kernels as plain loops, each in the one order that llama2.c's arithmetic has: the definition that the fast ones
+/// are tested against, and what planted faults start from.
 package enum Plain {
-  /// output[i] = sum over j of w[i][j] * x[j], a running sum from 0, j ascending (llama2.c `matmul`). Shapes: w d x n, x n.
+  /// output[i] = sum over j of w[i][j] * x[j], a running sum from 0, j ascending (llama2.c `matmul`). Shapes: w d x n,
+  /// x n.
   package static func product<Scalar: Real>(_ w: MatrixView<Float>, _ x: Span<Scalar>) -> [Scalar] {
     var output: [Scalar] = []
     for i in 0..<w.rows {
@@ -15,8 +16,9 @@ package enum Plain {
     return output
   }
 
-  /// The same of int8 weights and activations with group scales (llama2.c `runq` `matmul`): a running float32 sum over groups, each
-  /// of (the exact sum of its products * weight scale) * activation scale. Shapes: w d x n, values n, scales n / group size.
+  /// The same of int8 weights and activations with group scales (llama2.c `runq` `matmul`): a running float32 sum over
+  /// groups, each of (the exact sum of its products * weight scale) * activation scale. Shapes: w d x n, values n,
+  /// scales n / group size.
   package static func product(_ w: QuantizedMatrixView, values: Span<Int8>, scales: Span<Float>) -> [Float] {
     var output: [Float] = []
     let size = w.groupSize

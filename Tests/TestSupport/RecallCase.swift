@@ -102,11 +102,11 @@ package final class RecallModel: Sendable {
 
 /// How an explanation did on planted faults.
 ///
-/// A fault's place is, at each site that it computes, the first record that it moves beyond the bound of rounding: in which
-/// an element differs from the operation's exact result, on the inputs that the faulty run itself recorded, by more than the
-/// bound of `docs/rounding.md`. Both come from `IndependentJudge`, a second implementation in plain loops; neither the
-/// explainer's answer nor a tolerance has a part in it. Since the inputs are those of the faulty run, the rule is the same
-/// for a fault in another's company.
+/// A fault's place is, at each site that it computes, the first record that it moves beyond the bound of rounding: in
+/// which an element differs from the operation's exact result, on the inputs that the faulty run itself recorded, by
+/// more than the bound of `docs/rounding.md`. Both come from `IndependentJudge`, a second implementation in plain
+/// loops; neither the explainer's answer nor a tolerance has a part in it. Since the inputs are those of the faulty
+/// run, the rule is the same for a fault in another's company.
 ///
 /// The explanation must name exactly these sites, each with exactly this layer and position, and no other site. A fault
 /// without a place can be told from rounding by nobody and is counted apart; in a pair, the other fault may hide it.

@@ -33,8 +33,8 @@ package struct RecallTally {
     namable += other.namable
   }
 
-  /// What falls short of the goals: every fault that shows is located, none is named falsely, and where the catalogue holds
-  /// them, at least nine in ten are named. Having planted nothing is a failure too.
+  /// What falls short of the goals: every fault that shows is located, none is named falsely, and where the catalogue
+  /// holds them, at least nine in ten are named. Having planted nothing is a failure too.
   package func failures(_ title: String, mayBeNamed: Bool) -> [String] {
     var failures: [String] = []
     if self[.missed] > 0 { failures.append("\(title): \(self[.missed]) not located exactly") }

@@ -8,8 +8,8 @@ import PlatformLibc
 
 /// Killing a writer at any moment loses no complete record.
 ///
-/// The delays come from a seed, which `KILL_SEED` sets and every failure names. The emitters tracefile.h and tracefile.py
-/// are killed by Tests/Python/test_emitter.py.
+/// The delays come from a seed, which `KILL_SEED` sets and every failure names. The emitters tracefile.h and
+/// tracefile.py are killed by Tests/Python/test_emitter.py.
 @Suite struct KilledWriterTests {
   static let seed: UInt64 = {
     let given = ProcessInfo.processInfo.environment["KILL_SEED"].flatMap { UInt64($0) }
@@ -26,8 +26,8 @@ import PlatformLibc
     return (delay, "killed after \(delay) us, KILL_SEED=\(seed)")
   }
 
-  /// Text on standard output acknowledges: a position's token is printed after its records. Whatever was printed before the
-  /// program was killed, the records of these positions are in the file.
+  /// Text on standard output acknowledges: a position's token is printed after its records. Whatever was printed before
+  /// the program was killed, the records of these positions are in the file.
   @Test(arguments: ["tracedump", "llama2-reference"], 1...6)
   func acknowledgedRecordsAreThere(program: String, attempt: Int) throws {
     let folder = try TemporaryFolder()

@@ -44,9 +44,9 @@
         return try BuiltProgram(program).peakAnonymousMemory(
           ["model.bin", "--tokens", tokens, "-o", "out.trace"], cwd: folder.url)
       }
-      // The cache of keys and values of 3 layers with 2 heads of 8 elements. The buffer of attention of a block of 32 positions
-      // and 6 heads, and the attention of 3 layers, scores and weights, in the two blocks of the trace that are in memory; a
-      // block takes half as much more than it needs, so that it seldom has to grow.
+      // The cache of keys and values of 3 layers with 2 heads of 8 elements. The buffer of attention of a block of 32
+      // positions and 6 heads, and the attention of 3 layers, scores and weights, in the two blocks of the trace that
+      // are in memory; a block takes half as much more than it needs, so that it seldom has to grow.
       let cache = 3 * 2 * 16
       let block = 32 * (6 + 2 * (3 * 2 * 6) * 3 / 2)
       let modelGrowth = (Self.long - Self.short) * (cache + block) * 4
@@ -71,17 +71,18 @@
         return try BuiltProgram("tracediff").peakAnonymousMemory(
           ["explain", "a\(positions).trace", "--model", "model.bin"] + more, cwd: folder.url)
       }
-      // One layer's keys and values of all positions in float64, 2 heads of 8; what is known of the cached rows of 3 layers;
-      // of a block of 64 positions, 6 heads: the sums of attention (products, magnitudes and sizes), and scores and weights
-      // as recorded, as replayed and with their bounds. A block's share stops growing with the context at 64 MB.
+      // One layer's keys and values of all positions in float64, 2 heads of 8; what is known of the cached rows of 3
+      // layers; of a block of 64 positions, 6 heads: the sums of attention (products, magnitudes and sizes), and scores
+      // and weights as recorded, as replayed and with their bounds. A block's share stops growing with the context at
+      // 64 MB.
       let rows = 2 * 16 * 8 + 3 * 2 * 24
       let block = 64 * 6 * (3 + 2 * 3) * 8
       try expectBounded(
         peaks, growth: (Self.long - Self.short) * (rows + block) + 2 * 4 * recordGrowth(folder), folder, factor: 3)
     }
 
-    /// A trace that comes through a pipe while it is made: beside the other trace's index, 4 bytes per record, no more is held
-    /// than the tokens.
+    /// A trace that comes through a pipe while it is made: beside the other trace's index, 4 bytes per record, no more
+    /// is held than the tokens.
     @Test func comparingLive() throws {
       let folder = try Self.model.get()
       let peaks = try [Self.short, Self.long].map { positions in

@@ -4,7 +4,8 @@ import TestSupport
 import Testing
 import TraceFormat
 
-/// No output destroys an input, another output or a link, whatever the paths look like and whichever streams are closed.
+/// No output destroys an input, another output or a link, whatever the paths look like and whichever streams are
+/// closed.
 @Suite struct OutputSafetyTests {
   let folder: TemporaryFolder
 

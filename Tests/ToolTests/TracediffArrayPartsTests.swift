@@ -22,7 +22,8 @@ import Testing
     try fixture.folder.write(Array((lines.joined(separator: "\n") + "\n").utf8), as: name)
   }
 
-  /// Two exports of ranges of positions hold k.rope and v.proj of the first one twice; equal names in two folders are fine.
+  /// Two exports of ranges of positions hold k.rope and v.proj of the first one twice; equal names in two folders are
+  /// fine.
   @Test func rangesOfPositions() throws {
     let files = ["low/run.npz", "high/run.npz"]
     let result = try fixture.run(["a.trace"] + files + ["--exact"])

@@ -4,7 +4,8 @@ import TraceFormat
 
 @testable import TraceComparison
 
-/// Files are compared by numbers, in runs and on several threads; what comes of it is what record by record comes of them.
+/// Files are compared by numbers, in runs and on several threads; what comes of it is what record by record comes of
+/// them.
 @Suite struct FileComparisonTests {
   private static func value(_ generator: inout SplitMix) -> Float {
     KernelTests.number(&generator, Int.random(in: 0..<8, using: &generator) == 0 ? .any : .finite)
@@ -116,7 +117,8 @@ import TraceFormat
     #expect(verdict.held == plain.held && verdict.exitStatus == plain.exitStatus, "seed \(seed)")
   }
 
-  /// A record longer than a piece is looked at to its end: its bytes, its checksum, and whether its elements are finite.
+  /// A record longer than a piece is looked at to its end: its bytes, its checksum, and whether its elements are
+  /// finite.
   @Test(arguments: [2032, 2047, 2048, 2049, 2064, 10000], [0.0, 0.3, 0.6, 0.999])
   func everyPieceOfALongRecordCounts(count: Int, part: Double) throws {
     let folder = try TemporaryFolder()

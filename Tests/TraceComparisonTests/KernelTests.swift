@@ -59,7 +59,8 @@ import VectorKernels
     return (expected, actual)
   }
 
-  /// The plain loop's result. Printed, since NaN is not equal to itself; doubles are printed so that they read back alike.
+  /// The plain loop's result. Printed, since NaN is not equal to itself; doubles are printed so that they read back
+  /// alike.
   private static func plain(_ expected: RecordView, _ actual: RecordView, _ limits: Limits) -> String {
     var result = RecordComparison(equalElements: expected.elementCount)
     result.limits = limits

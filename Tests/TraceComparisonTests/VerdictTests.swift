@@ -269,7 +269,8 @@ import TraceFormat
         == ["the tolerance for nope applies to no tensor of these traces"])
   }
 
-  /// A record of another dtype that is equal in value is told apart from one that differs; and the first difference is one in value where there is any.
+  /// A record of another dtype that is equal in value is told apart from one that differs; and the first difference is
+  /// one in value where there is any.
   @Test func differentDtypes() throws {
     var other = Self.trace
     let embedding = RecordKey(.embedding, layer: nil, position: 0)

@@ -69,7 +69,8 @@ import VectorKernels
     }
   }
 
-  /// A copy is the bytes and zeros up to a multiple of 64; nothing behind is touched, and the checksum is that of the copy.
+  /// A copy is the bytes and zeros up to a multiple of 64; nothing behind is touched, and the checksum is that of the
+  /// copy.
   @Test(arguments: VectorUnit.available)
   func unitsCopy(unit: VectorUnit) {
     let seed = UInt64.random(in: 0...UInt64(UInt32.max))

@@ -2,8 +2,8 @@ import Testing
 import TestSupport
 import TraceFormat
 
-/// The rules of the index that no single chunk can break: each is broken alone, with every checksum right. The reader says
-/// which rule it is, and finds the records without the index.
+/// The rules of the index that no single chunk can break: each is broken alone, with every checksum right. The reader
+/// says which rule it is, and finds the records without the index.
 @Suite struct IndexRuleTests {
   struct Entry: Sendable {
     var offset: UInt64

@@ -179,7 +179,8 @@ import TraceFormat
     } catch { #expect(error as? TraceError == .cannotRecord("position 1 has its token already")) }
   }
 
-  /// A write that fails in the background is thrown by the next call and by every one after that, and nothing follows it.
+  /// A write that fails in the background is thrown by the next call and by every one after that, and nothing follows
+  /// it.
   @Test func aFailedBlockIsKept() throws {
     let folder = try TemporaryFolder()
     let pipe = try NamedPipe(path: folder.path("pipe"))
@@ -191,7 +192,8 @@ import TraceFormat
     try Self.append(0..<1, to: &writer, &block)
     var failures: [TraceError] = []
     for position in 1..<4 {
-      // The write of the first block has failed by the end of the first round; from the second on there is a reader again.
+      // The write of the first block has failed by the end of the first round; from the second on there is a reader
+      // again.
       do { try Self.append(position..<(position + 1), to: &writer, &block) } catch {
         failures.append(try #require(error as? TraceError))
       }

@@ -70,8 +70,8 @@ extension Catalogue {
     return result
   }
 
-  /// The places at which a record holds what was there before. Where both are alike the range from the first such place to the
-  /// last may be meant as well.
+  /// The places at which a record holds what was there before. Where both are alike the range from the first such place
+  /// to the last may be meant as well.
   private static func stalePlaces(_ context: CauseContext, _ source: BufferSource) -> [[Int]] {
     guard let before = source.values(context), before.count >= context.expected.count else { return [] }
     var places: [Int] = []

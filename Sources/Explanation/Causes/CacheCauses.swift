@@ -75,8 +75,8 @@ extension Catalogue {
     let rows: @Sendable (CauseContext) -> [Estimate]?
   }
 
-  /// Rows at a constant distance from the row that is meant. What lies before the first row reads as the first row or as
-  /// zeros; what lies behind the last, as zeros.
+  /// Rows at a constant distance from the row that is meant. What lies before the first row reads as the first row or
+  /// as zeros; what lies behind the last, as zeros.
   private static func shiftedRows(_ context: CauseContext) -> [RowChoice] {
     [-1, 1, -2, 2, -3, 3, -4, 4].flatMap { distance -> [RowChoice] in
       func choice(_ edge: String, repeatsFirst: Bool) -> RowChoice {

@@ -3,7 +3,8 @@ import Model
 import TraceComparison
 import TraceFormat
 
-/// All known mistakes, in the order of their plausibility within an operation. To add one, add an entry to one of the lists.
+/// All known mistakes, in the order of their plausibility within an operation. To add one, add an entry to one of the
+/// lists.
 enum Catalogue {
   static let all: [Cause] = [
     norm, rotation, scores, softmax, attention, heads, cache, staleHeads, swiglu, residual, product, embedding,
@@ -40,7 +41,8 @@ extension Catalogue {
     return [relative(-1, "the layer before's"), relative(1, "the next layer's"), wrapped] + fixed
   }
 
-  /// A tensor of the same position, possibly of a layer above or below; behind the layers, the last one is the record's own.
+  /// A tensor of the same position, possibly of a layer above or below; behind the layers, the last one is the record's
+  /// own.
   static func tensor(_ context: CauseContext, _ site: Site, layersUp shift: Int = 0) -> Estimate? {
     guard site.scope == .layer else { return context.recorded(site, layer: nil, position: context.position) }
     let layer = (context.layer ?? context.sizes.layerCount - 1) + shift

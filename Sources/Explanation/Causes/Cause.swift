@@ -3,8 +3,8 @@ import TraceFormat
 
 /// A mistake that ports make: what it is called, where it can occur, and how to compute an operation with it.
 ///
-/// An entry of the catalogue is one value of this type. `hypotheses` turns it into computations, for the first faulty record
-/// of a site; each is then rerun on every other faulty record and survives only if it reproduces all of them to
+/// An entry of the catalogue is one value of this type. `hypotheses` turns it into computations, for the first faulty
+/// record of a site; each is then rerun on every other faulty record and survives only if it reproduces all of them to
 /// within the rounding bound.
 struct Cause: Sendable {
   /// A stable name for machines, as `rope.split-half`.
@@ -15,7 +15,8 @@ struct Cause: Sendable {
   let formula: String?
   /// The operations at which it can occur.
   let kinds: Set<SiteOperation.Kind>
-  /// Whether it is tried only where nothing else reproduces the first faulty record, because finding its parameter takes long.
+  /// Whether it is tried only where nothing else reproduces the first faulty record, because finding its parameter
+  /// takes long.
   let isLastResort: Bool
   /// The computations to try.
   let hypotheses: @Sendable (CauseContext) -> [Hypothesis]

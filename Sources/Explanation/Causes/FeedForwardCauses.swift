@@ -121,8 +121,8 @@ extension Catalogue {
     }
   }
 
-  /// The first dim elements of what a site last held: of this layer where it is computed before the residual, else of the
-  /// layer before.
+  /// The first dim elements of what a site last held: of this layer where it is computed before the residual, else of
+  /// the layer before.
   private static func branch(_ context: CauseContext, _ site: Site) -> Estimate? {
     let shift = RecordKey(site, layer: 0, position: 0) < RecordKey(context.site, layer: 0, position: 0) ? 0 : -1
     guard let whole = tensor(context, site, layersUp: shift) else { return nil }
@@ -131,7 +131,8 @@ extension Catalogue {
 
   /// f(gate) * up.
   ///
-  /// - Parameter absolute: roundings in units of the gate's magnitude, for a function that loses digits by cancellation.
+  /// - Parameter absolute: roundings in units of the gate's magnitude, for a function that loses digits by
+  ///   cancellation.
   private static func activated(
     _ context: CauseContext, absolute: Double = 0, _ function: (Double) -> Double
   ) -> Estimate {

@@ -124,8 +124,8 @@ extension Catalogue {
     context.operation.weight.map { context.weights.vector($0, layer: context.layer ?? 0) }
   }
 
-  /// Numbers of up to four digits that the record's ratio to its input admits as epsilon, those of fewer digits first. The rounding
-  /// of a record with a large mean square leaves several; other records decide among them.
+  /// Numbers of up to four digits that the record's ratio to its input admits as epsilon, those of fewer digits first.
+  /// The rounding of a record with a large mean square leaves several; other records decide among them.
   private static func solvedEpsilons(_ context: CauseContext) -> [(value: Double, digits: Int)] {
     guard let weight = ownWeight(context) else { return [] }
     let x = context.inputs[0].values

@@ -84,7 +84,8 @@ extension Catalogue {
     return result
   }
 
-  /// The cached site's rows of another layer. A layer above has not been computed at this position: its row is the cache's zeros.
+  /// The cached site's rows of another layer. A layer above has not been computed at this position: its row is the
+  /// cache's zeros.
   static func layerRows(_ context: CauseContext, _ layer: Int) -> [Estimate]? {
     guard let site = cachedSite(context), let own = context.layer else { return nil }
     var result: [Estimate] = []

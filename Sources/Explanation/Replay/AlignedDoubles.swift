@@ -1,5 +1,5 @@
-/// Float64 numbers for the kernels to read and write, at the begin of a cache line. It owns the memory; what the memory holds
-/// at first means nothing.
+/// Float64 numbers for the kernels to read and write, at the begin of a cache line. It owns the memory; what the memory
+/// holds at first means nothing.
 ///
 /// Kernel: threads write to elements of their own, which the language cannot check. Spans of it are bounds-checked.
 @safe

@@ -46,8 +46,8 @@ package final class ModelWeights: Sendable {
     checkpoint.fill(name, layer, row, &buffer)
   }
 
-  /// Row i of an int8 matrix as `runq` reads it: every value times the scale at which its column group begins, and nothing after
-  /// the last whole group.
+  /// Row i of an int8 matrix as `runq` reads it: every value times the scale at which its column group begins, and
+  /// nothing after the last whole group.
   func fillGrouped(_ name: WeightName, _ layer: Int, _ row: Int, _ buffer: inout [Double]) {
     checkpoint.fillGrouped(name, layer, row, &buffer)
   }

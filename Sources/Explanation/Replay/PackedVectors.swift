@@ -52,7 +52,8 @@ extension Replay {
       }
     }
 
-    /// Puts some elements into a lane, their magnitudes being what they contribute to the second sum; what is lacking stays zeros.
+    /// Puts some elements into a lane, their magnitudes being what they contribute to the second sum; what is lacking
+    /// stays zeros.
     func put(_ lane: Int, _ elements: [Double], _ range: Range<Int>) {
       precondition(range.count <= columns && lane < Self.lanes)
       var place = memory.start + lane

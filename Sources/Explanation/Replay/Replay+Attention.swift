@@ -40,10 +40,10 @@ extension Replay {
 
   /// Softmax of one head: a[t] = exp(s[t]) / sum of exp(s). Shape: m, not empty.
   ///
-  /// Bound, with M = max s and P telling whether exp(M) is a normal float32:
-  /// (m + 22 + max(3 abs(s - M) + 3 ln m, P: 2 abs(s) + 2 abs(M) + 2 ln m)) u a + eta max(1, P: exp(-M)) (1 + m a) + eta.
-  /// Without bound where a score is +infinity. Scores that were not recorded may have been used as they came (online softmax):
-  /// 18u a for each that may raise the maximum.
+  /// Bound, with M = max s and P telling whether exp(M) is a normal float32: (m + 22 + max(3 abs(s - M) + 3 ln m, P: 2
+  /// abs(s) + 2 abs(M) + 2 ln m)) u a + eta max(1, P: exp(-M)) (1 + m a) + eta. Without bound where a score is
+  /// +infinity. Scores that were not recorded may have been used as they came (online softmax): 18u a for each that may
+  /// raise the maximum.
   static func softmax(_ s: Estimate) -> Estimate { softmax(s, heads: 1) }
 
   /// Softmax of several heads, one after the other. Shape: heads * m, m not 0.
@@ -70,7 +70,8 @@ extension Replay {
       widest = max(widest, s.error(t))
     }
     let rescalings = Double(Self.rescalings(s, range))
-    // Without the maximum subtracted, exponentials overflow or vanish together outside these limits; that is not honest.
+    // Without the maximum subtracted, exponentials overflow or vanish together outside these limits; that is not
+    // honest.
     let isPlain = largest - widest < 88.73 && largest + widest > -87.34
     let underflow = Rounding.eta * (isPlain ? max(1, exp(widest - largest)) : 1)
     let spread = log(Double(m))

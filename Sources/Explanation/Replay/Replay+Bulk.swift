@@ -4,7 +4,8 @@ import VectorKernels
 extension Replay {
   /// Products of vectors with all rows of a matrix, on all processors: of each row what `product` defines, bit for bit.
   ///
-  /// Each panel of rows is packed once and multiplied with all vectors. Threads take panels, so each writes to elements of its own.
+  /// Each panel of rows is packed once and multiplied with all vectors. Threads take panels, so each writes to elements
+  /// of its own.
   ///
   /// - Parameters:
   ///   - packs: the vectors, eight by eight.

@@ -23,15 +23,17 @@ extension Replay {
 
   /// What the bulk kernels leave of a block of positions, products and attention alike: a row per position.
   struct BulkSums {
-    /// Sums of products as values; as errors those of their magnitudes or, of matrix products, the bounds made from them.
+    /// Sums of products as values; as errors those of their magnitudes or, of matrix products, the bounds made from
+    /// them.
     var products = EstimateRows()
-    /// For attention, as values alone: sums of the magnitudes of keys, in row 0 per head and key; or of values, per head,
-    /// position and element.
+    /// For attention, as values alone: sums of the magnitudes of keys, in row 0 per head and key; or of values, per
+    /// head, position and element.
     var sizes = EstimateRows()
   }
 
-  /// Sums of q k and of abs(q) abs(k) for every head, query and key up to the query's position, as `scores` takes them, bit for
-  /// bit. Result: a row per query, [head][width]; what lies beyond a query's position means nothing. Threads take heads.
+  /// Sums of q k and of abs(q) abs(k) for every head, query and key up to the query's position, as `scores` takes them,
+  /// bit for bit. Result: a row per query, [head][width]; what lies beyond a query's position means nothing. Threads
+  /// take heads.
   static func scoreSums(_ queries: [Estimate], _ block: AttentionBlock, into sums: inout BulkSums) {
     let (size, width, lanes) = (block.headSize, block.width, PackedVectors.lanes)
     sums.products.reshape(count: queries.count, columns: block.headCount * width)
@@ -67,8 +69,8 @@ extension Replay {
     }
   }
 
-  /// Sums of a v, of abs(a) abs(v) and of abs(v) for every head, position and element, as `weightedSum` takes them, bit for bit
-  /// where the cache is finite. Result: a row per position, [head][head size]. Threads take heads.
+  /// Sums of a v, of abs(a) abs(v) and of abs(v) for every head, position and element, as `weightedSum` takes them, bit
+  /// for bit where the cache is finite. Result: a row per position, [head][head size]. Threads take heads.
   ///
   /// Behind a position its weights count as zeros: adding 0 v changes no bit of a sum, if v is finite.
   static func valueSums(_ weights: [Estimate], _ block: AttentionBlock, into sums: inout BulkSums) {

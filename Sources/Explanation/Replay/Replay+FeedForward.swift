@@ -28,8 +28,9 @@ extension Replay {
 
   /// Residual: y = x + branch. Shapes: both n.
   ///
-  /// Bound: u (abs(y) + abs(x) + abs(branch)) + 3 eta; beside the addition's own rounding, x and the branch may have been added
-  /// before they were rounded to what was recorded, as a program does that computes in float64 and stores float32. A branch of n terms that was not recorded may have been added term by term: gamma_n abs(x) more.
+  /// Bound: u (abs(y) + abs(x) + abs(branch)) + 3 eta; beside the addition's own rounding, x and the branch may have
+  /// been added before they were rounded to what was recorded, as a program does that computes in float64 and stores
+  /// float32. A branch of n terms that was not recorded may have been added term by term: gamma_n abs(x) more.
   ///
   /// - Parameter terms: of a branch that was not recorded, the number of its terms.
   static func residual(_ x: Estimate, _ branch: Estimate, terms: Int = 0) -> Estimate {

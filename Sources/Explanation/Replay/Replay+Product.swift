@@ -11,20 +11,20 @@ extension Replay {
     /// Relative error of the replay's own sum of dequantized terms.
     private let replay: Double
 
-    /// Of a float sum of n terms: gamma_{n+1} sum abs(w) abs(x) + (1 + gamma_{n+1}) eta (2n + sum abs(w) + sum abs(x)), and
-    /// abs(w) times what x carries. Without bound where sum abs(w) abs(x) leaves the range of float32.
+    /// Of a float sum of n terms: gamma_{n+1} sum abs(w) abs(x) + (1 + gamma_{n+1}) eta (2n + sum abs(w) + sum abs(x)),
+    /// and abs(w) times what x carries. Without bound where sum abs(w) abs(x) leaves the range of float32.
     ///
     /// - Parameter roundings: what each term was rounded before its product, as a dequantized weight is.
     init(columns: Int, roundings: Int = 0) {
       self.init(columns: columns, groupSize: nil, gamma: Rounding.gamma(columns + 1 + roundings))
     }
 
-    /// Of a sum over G groups of quantized vectors, given dequantized, for matrices whose rows are filled as `runq` reads
-    /// them: gamma_{G+3} sum over groups of abs(sum of the group), and abs(w) times what x carries.
+    /// Of a sum over G groups of quantized vectors, given dequantized, for matrices whose rows are filled as `runq`
+    /// reads them: gamma_{G+3} sum over groups of abs(sum of the group), and abs(w) times what x carries.
     ///
-    /// The integer sums are exact up to 2^24, and rounded once above; where one is exactly 0 the replay, whose float64 sum of
-    /// the dequantized terms is not, needs a bound of its own: (n + 2) 2^-53 sum abs(w) abs(x). Underflow, where n of the
-    /// values count: (1 + gamma_{G+3}) eta (3G + 127 sum abs(w) + 127 sum abs(x) + 127^2 n).
+    /// The integer sums are exact up to 2^24, and rounded once above; where one is exactly 0 the replay, whose float64
+    /// sum of the dequantized terms is not, needs a bound of its own: (n + 2) 2^-53 sum abs(w) abs(x). Underflow, where
+    /// n of the values count: (1 + gamma_{G+3}) eta (3G + 127 sum abs(w) + 127 sum abs(x) + 127^2 n).
     init(columns: Int, groupSize: Int) {
       self.init(columns: columns, groupSize: groupSize, gamma: Rounding.gamma(columns / groupSize + 3))
     }
@@ -52,12 +52,13 @@ extension Replay {
       return lost * (3 * Double(columns / groupSize) + 127 * total + 127 * 127 * Double(columns))
     }
 
-    /// Where the magnitudes of the terms sum to more than float32 holds, partial sums may overflow: there is no bound from
-    /// here on.
+    /// Where the magnitudes of the terms sum to more than float32 holds, partial sums may overflow: there is no bound
+    /// from here on.
     var limit: Double { gamma * Rounding.greatest }
   }
 
-  /// The product of one row of a matrix with a vector, and its bound: the definition of what `products` computes in bulk.
+  /// The product of one row of a matrix with a vector, and its bound: the definition of what `products` computes in
+  /// bulk.
   static func product(_ x: Estimate, _ row: [Double], _ rule: ProductBound) -> (value: Double, bound: Double) {
     var (value, bound, sizes) = (0.0, rule.floor(x), 0.0)
     let size = rule.groupSize ?? max(rule.columns, 1)
@@ -96,8 +97,8 @@ extension Replay {
     }
   }
 
-  /// A quantized activation's values times their scales; nothing after the last whole group. Shapes: values n, scales n / group
-  /// size.
+  /// A quantized activation's values times their scales; nothing after the last whole group. Shapes: values n, scales n
+  /// / group size.
   static func dequantized(_ values: Estimate, scales: Estimate, groupSize: Int) -> Estimate {
     var result = Estimate(zeros: values.count)
     for j in 0..<min(values.count, scales.count * groupSize) {

@@ -18,8 +18,8 @@ extension Replay {
 
   /// int8 values of a quantized activation: x / scale, rounded to an integer. Shapes: x n, scales n / group size.
   ///
-  /// The result is exact unless the quotient, known to within 8u (1 + abs(quotient)) and what the inputs carry, may lie on
-  /// either side of a rounding boundary; then the bound is half a step more than what the interval spans.
+  /// The result is exact unless the quotient, known to within 8u (1 + abs(quotient)) and what the inputs carry, may lie
+  /// on either side of a rounding boundary; then the bound is half a step more than what the interval spans.
   static func quantizedValues(
     _ x: Estimate, scales: Estimate, groupSize: Int, rounding: (Double) -> Double = { $0.rounded() }
   ) -> Estimate {

@@ -39,8 +39,8 @@ extension Replay {
 
   /// RoPE: each pair (v0, v1) turned by the angle a = position * base^(-d / head_size). Shape: whole heads.
   ///
-  /// Bound, with c = cos a, s = sin a and the angle's error D = abs(a) (13 abs(ln frequency) + max(16, 5d + 4)) u: of the first
-  /// element, abs(v0) (10.5u abs(c) + abs(s) D + D^2/2) + abs(v1) (10.5u abs(s) + abs(c) D + D^2/2)
+  /// Bound, with c = cos a, s = sin a and the angle's error D = abs(a) (13 abs(ln frequency) + max(16, 5d + 4)) u: of
+  /// the first element, abs(v0) (10.5u abs(c) + abs(s) D + D^2/2) + abs(v1) (10.5u abs(s) + abs(c) D + D^2/2)
   /// + eta (6 + 2 abs(v0) + 2 abs(v1)); of the second, with c and s exchanged.
   static func rotate(_ v: Estimate, position: Int, _ recipe: RotationRecipe) -> Estimate {
     var result = v.isExact ? Estimate(v.values, errors: [Double](repeating: 0, count: v.count)) : v

@@ -1,5 +1,5 @@
-/// Scaled scores of all heads of a block: att[p][h][t] = (q[p][h] . k[t][kv head of h]) / sqrt(head_size) for t up to the
-/// position of p. Shapes: q block x dim, keys of the layer positions x kv_dim.
+/// Scaled scores of all heads of a block: att[p][h][t] = (q[p][h] . k[t][kv head of h]) / sqrt(head_size) for t up to
+/// the position of p. Shapes: q block x dim, keys of the layer positions x kv_dim.
 ///
 /// Order (llama2.c): products summed in ascending order, then one division.
 ///
@@ -46,16 +46,16 @@ func attentionScores<Scalar: Real>(
   }
 }
 
-/// What a head costs, in multiply-adds of a matrix product: one position alone waits for the memory that holds its keys and
-/// values, which a position's weights have driven out of the caches.
+/// What a head costs, in multiply-adds of a matrix product: one position alone waits for the memory that holds its keys
+/// and values, which a position's weights have driven out of the caches.
 private func attentionCost(_ count: Int, _ length: Int, _ headSize: Int) -> Int {
   (count == 1 ? 4 : count) * length * headSize
 }
 
 /// Softmax, in place: x[t] becomes exp(x[t] - max x) / sum of these. Shape: m, not empty.
 ///
-/// Order (llama2.c `softmax`): the maximum is the first greatest; exponentials are summed in ascending order and each is
-/// then divided by the sum.
+/// Order (llama2.c `softmax`): the maximum is the first greatest; exponentials are summed in ascending order and each
+/// is then divided by the sum.
 package func softmax<Scalar: Real>(_ x: inout MutableSpan<Scalar>) {
   precondition(x.count > 0)
   let largest = firstGreatest(x.span)
@@ -67,11 +67,11 @@ package func softmax<Scalar: Real>(_ x: inout MutableSpan<Scalar>) {
   for t in 0..<x.count { x[t] /= sum }
 }
 
-/// The greatest element, as a loop finds it that starts from the first and takes what is greater: a NaN at the start stays,
-/// others are passed over.
+/// The greatest element, as a loop finds it that starts from the first and takes what is greater: a NaN at the start
+/// stays, others are passed over.
 ///
-/// Kernel: four running maxima, each started from the first element. Which of equal elements is found makes no difference: only
-/// zeros have two forms, and x - 0 is x - (-0) up to the sign of a zero, whose exponential is 1.
+/// Kernel: four running maxima, each started from the first element. Which of equal elements is found makes no
+/// difference: only zeros have two forms, and x - 0 is x - (-0) up to the sign of a zero, whose exponential is 1.
 private func firstGreatest<Scalar: Real>(_ x: Span<Scalar>) -> Scalar {
   var largest: (Scalar, Scalar, Scalar, Scalar) = (x[0], x[0], x[0], x[0])
   var t = 0
@@ -91,8 +91,8 @@ private func firstGreatest<Scalar: Real>(_ x: Span<Scalar>) -> Scalar {
   return largest.2 > largest.0 ? largest.2 : largest.0
 }
 
-/// Weighted sums of values of all heads of a block: output[p][h][i] = sum over t up to the position of p of att[p][h][t] *
-/// v[t][kv head of h][i]. Shapes: output block x dim, values of the layer positions x kv_dim.
+/// Weighted sums of values of all heads of a block: output[p][h][i] = sum over t up to the position of p of
+/// att[p][h][t] * v[t][kv head of h][i]. Shapes: output block x dim, values of the layer positions x kv_dim.
 ///
 /// Order (llama2.c): from 0, positions ascending.
 ///

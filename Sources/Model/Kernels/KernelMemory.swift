@@ -1,5 +1,5 @@
-/// Memory that kernels fill and read again within one operation, aligned as their widest vectors are: a vector that straddles two
-/// lines of the cache costs two loads.
+/// Memory that kernels fill and read again within one operation, aligned as their widest vectors are: a vector that
+/// straddles two lines of the cache costs two loads.
 struct KernelMemory<Element: BitwiseCopyable>: ~Copyable {
   /// Number of elements.
   let count: Int

@@ -1,9 +1,9 @@
-/// output[p] = weights * input[p] for the first `count` rows p, positions of a block. Shapes: output block x d, weights d x n,
-/// input block x n.
+/// output[p] = weights * input[p] for the first `count` rows p, positions of a block. Shapes: output block x d, weights
+/// d x n, input block x n.
 ///
-/// Order (llama2.c `matmul`): each output element is a running sum from 0 over ascending columns. One position takes eight
-/// rows of weights at a time; a block takes sixteen positions (eight in float64) at a time, so that each weight is read
-/// once.
+/// Order (llama2.c `matmul`): each output element is a running sum from 0 over ascending columns. One position takes
+/// eight rows of weights at a time; a block takes sixteen positions (eight in float64) at a time, so that each weight
+/// is read once.
 ///
 /// Kernel: threads write disjoint columns of the output.
 ///
@@ -44,15 +44,15 @@ func multiply<Scalar: Real>(
   }
 }
 
-/// Positions from which on a block is faster than one position after the other: the lanes of absent positions are computed in
-/// vain.
+/// Positions from which on a block is faster than one position after the other: the lanes of absent positions are
+/// computed in vain.
 let leastBlock = 3
 
 /// Parts of a product begin at multiples of so many rows of weights, which the kernels' four or eight divide.
 let panelHeight = 16
 
-/// output = dequantized weights * input: the float64 oracle's product for int8 weights. Shapes: output part of d, weights
-/// d x n, input n.
+/// output = dequantized weights * input: the float64 oracle's product for int8 weights. Shapes: output part of d,
+/// weights d x n, input n.
 ///
 /// A value times its scale is exact in float64.
 package func multiplyDequantized<Scalar: Real>(

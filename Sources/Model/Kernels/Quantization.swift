@@ -1,11 +1,11 @@
-/// Quantizes activations to int8 with one scale per whole group (llama2.c `runq` `quantize`). Shapes: values and x n, scales
-/// n / group size.
+/// Quantizes activations to int8 with one scale per whole group (llama2.c `runq` `quantize`). Shapes: values and x n,
+/// scales n / group size.
 ///
-/// Per group: scale = max|x| / 127, value = x / scale rounded to the nearest integer, halves away from zero. Values after
-/// the last whole group are 0.
+/// Per group: scale = max|x| / 127, value = x / scale rounded to the nearest integer, halves away from zero. Values
+/// after the last whole group are 0.
 ///
-/// What C leaves undefined is defined here: a NaN does not count for the maximum; a quotient that is NaN gives 0; one that
-/// rounds outside int8 (its scale is subnormal) gives the nearest int8; a group whose scale is 0 gives zeros.
+/// What C leaves undefined is defined here: a NaN does not count for the maximum; a quotient that is NaN gives 0; one
+/// that rounds outside int8 (its scale is subnormal) gives the nearest int8; a group whose scale is 0 gives zeros.
 package func quantize(
   _ values: inout MutableSpan<Int8>, _ scales: inout MutableSpan<Float>, _ x: Span<Float>, groupSize: Int
 ) {
@@ -21,8 +21,8 @@ package func quantize(
   for j in (scales.count * groupSize)..<x.count { values[j] = 0 }
 }
 
-/// Kernel: the nearest integer is the whole part, one further from zero where the rest is a half or more. Both are exact for
-/// quotients of int8's size, to which greater ones are cut.
+/// Kernel: the nearest integer is the whole part, one further from zero where the rest is a half or more. Both are
+/// exact for quotients of int8's size, to which greater ones are cut.
 private func quantized(_ quotient: Float) -> Int8 {
   if quotient.isNaN { return 0 }
   let cut = max(-128, min(127, quotient))

@@ -1,7 +1,8 @@
 import VectorKernels
 
-/// output[p] = weights * input[p] for the first `count` rows p, positions of a block; weights and inputs int8 with group scales
-/// (llama2.c `runq` `matmul`). Shapes: output block x d, weights d x n, values block x n, scales block x (n / group size).
+/// output[p] = weights * input[p] for the first `count` rows p, positions of a block; weights and inputs int8 with
+/// group scales (llama2.c `runq` `matmul`). Shapes: output block x d, weights d x n, values block x n, scales block x
+/// (n / group size).
 ///
 /// Order: per element, groups in ascending order; each group's products are summed exactly in 32 bits, and the running
 /// float32 sum grows by (sum * weight scale) * input scale. Columns after the last whole group do not count. The weight

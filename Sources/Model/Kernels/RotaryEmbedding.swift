@@ -1,4 +1,5 @@
-/// Cosines and sines of a block's positions (RoPE; Su et al., RoFormer): the same in every layer and head, so computed once.
+/// Cosines and sines of a block's positions (RoPE; Su et al., RoFormer): the same in every layer and head, so computed
+/// once.
 public struct RotationTable<Scalar: Real> {
   /// Per position of the block: cosine and sine of each pair of a head, side by side, head_size in all.
   private var rows: Matrix<Scalar>
@@ -29,8 +30,8 @@ package func rotationAngles<Scalar: Real>(_ angles: inout MutableSpan<Scalar>, p
   }
 }
 
-/// Rotates pairs of elements, in place: (v[i], v[i+1]) becomes (v0 cos - v1 sin, v0 sin + v1 cos). Shapes: whole heads, and
-/// the angles of one head.
+/// Rotates pairs of elements, in place: (v[i], v[i+1]) becomes (v0 cos - v1 sin, v0 sin + v1 cos). Shapes: whole heads,
+/// and the angles of one head.
 package func rotate<Scalar: Real>(_ vector: inout MutableSpan<Scalar>, angles: Span<Scalar>) {
   let headSize = angles.count
   precondition(vector.count % headSize == 0 && headSize % 2 == 0)

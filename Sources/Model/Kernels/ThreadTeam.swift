@@ -6,9 +6,9 @@ package import VectorKernels
 
 /// Threads that wait for work and share it: the calling thread and `threads - 1` others.
 ///
-/// A forward pass is cut into hundreds of short parallel regions, each over in some microseconds; waking threads for each
-/// would take longer than the regions do. So the others look for work without sleeping for a while after each region, and
-/// sleep when there has been none. Whoever shares something while the team is at work computes it alone.
+/// A forward pass is cut into hundreds of short parallel regions, each over in some microseconds; waking threads for
+/// each would take longer than the regions do. So the others look for work without sleeping for a while after each
+/// region, and sleep when there has been none. Whoever shares something while the team is at work computes it alone.
 package final class ThreadTeam: Sendable {
   /// Number of threads, the calling one included.
   package let threads: Int
@@ -48,15 +48,15 @@ package final class ThreadTeam: Sendable {
 
   /// More parts than threads, so that a thread that the system takes away holds up little.
   private static let partsPerThread = 2
-  /// Multiply-adds below which a part is not worth handing to another thread: from a microsecond where weights are in a cache
-  /// to five where they come from memory, and then a part needs its time to get a stream of them going.
+  /// Multiply-adds below which a part is not worth handing to another thread: from a microsecond where weights are in a
+  /// cache to five where they come from memory, and then a part needs its time to get a stream of them going.
   private static let leastWork = 1 << 15
 }
 
 /// What the threads of a team share.
 private final class Crew: Sendable {
-  /// Number of the region in the upper 32 bits, parts not yet taken in the lower. One word, so that a thread that comes late
-  /// cannot take a part of another region than it saw.
+  /// Number of the region in the upper 32 bits, parts not yet taken in the lower. One word, so that a thread that comes
+  /// late cannot take a part of another region than it saw.
   private let ticket = Atomic<UInt64>(0)
   /// Parts that are done.
   private let finished = Atomic<Int>(0)
@@ -159,7 +159,7 @@ private final class Crew: Sendable {
 
   /// Rounds of waiting for the last parts before a thread yields: about 30 microseconds.
   private static let patience = 2000
-  /// Rounds of waiting for work before a thread sleeps: about 300 microseconds, more than one thread alone computes with between
-  /// two regions. Waking it would take as long as the region.
+  /// Rounds of waiting for work before a thread sleeps: about 300 microseconds, more than one thread alone computes
+  /// with between two regions. Waking it would take as long as the region.
   private static let watchfulness = 20000
 }

@@ -4,7 +4,8 @@ import TraceFormat
 
 @testable import Explanation
 
-/// The largest ratios of error to bound that honest implementations reach, by variant; every ratio above 1 is a failure.
+/// The largest ratios of error to bound that honest implementations reach, by variant; every ratio above 1 is a
+/// failure.
 struct Attack {
   private let operation: String
   private let seed: UInt64

@@ -9,7 +9,8 @@ import TraceFormat
   private static let seed: UInt64 = 20_240_713
   private static let scalings = Machine.Scaling.allCases
 
-  /// One head of attention over a few positions, from the normed activations to the weighted sum, with nothing recorded between.
+  /// One head of attention over a few positions, from the normed activations to the weighted sum, with nothing recorded
+  /// between.
   private struct Head {
     let x: [[Double]]
     let wq: [[Double]]
@@ -94,8 +95,8 @@ import TraceFormat
     }
   }
 
-  /// Scores that rise steadily, so that online softmax scales its sums at every position: the worst for it. They are known
-  /// as well as float32 allows, which leaves the bound nothing but its own constants.
+  /// Scores that rise steadily, so that online softmax scales its sums at every position: the worst for it. They are
+  /// known as well as float32 allows, which leaves the bound nothing but its own constants.
   @Test func onlineSoftmaxOfRisingScores() {
     var attack = Attack("online softmax of rising scores", seed: Self.seed)
     var inputs = Inputs(seed: Self.seed)

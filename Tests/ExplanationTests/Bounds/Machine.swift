@@ -1,10 +1,10 @@
 import Foundation
 
-/// An honest float32 processor with its library and its compiler's choices: how it rounds, in which order it sums, what it
-/// does with subnormal numbers, how it divides, how wrong its elementary functions are.
+/// An honest float32 processor with its library and its compiler's choices: how it rounds, in which order it sums, what
+/// it does with subnormal numbers, how it divides, how wrong its elementary functions are.
 ///
-/// Numbers are carried in float64. A product of two float32 numbers is exact there, and the rounding of sums, quotients and roots
-/// to float64 and then to float32 is that to float32 alone (Figueroa, When is double rounding innocuous).
+/// Numbers are carried in float64. A product of two float32 numbers is exact there, and the rounding of sums, quotients
+/// and roots to float64 and then to float32 is that to float32 alone (Figueroa, When is double rounding innocuous).
 struct Machine: Sendable {
   /// What an operation's exact result becomes.
   enum Rounding: Sendable {

@@ -114,7 +114,8 @@ import TraceFormat
   }
 
   @Test func subnormalScales() {
-    // Under flush-to-zero the scale is 0; where subnormal numbers are kept, it has few bits. Neither says much of the values.
+    // Under flush-to-zero the scale is 0; where subnormal numbers are kept, it has few bits. Neither says much of the
+    // values.
     let x = [1e-43, -2e-43, 0, 0]
     let scale = Double(Float(2e-43) / 127)
     let estimate = Replay.quantizedValues(Estimate(x), scales: Estimate([scale]), groupSize: 4)

@@ -65,7 +65,8 @@ import TraceFormat
     #expect(verdict.ratio > 1)
   }
 
-  /// Rotating step by step in float32: at low frequencies the step's cosine rounds to 1, and the pair grows with every position.
+  /// Rotating step by step in float32: at low frequencies the step's cosine rounds to 1, and the pair grows with every
+  /// position.
   @Test func recurrenceOverPositionsInFloat32() {
     let frequency = pow(10000, -46.0 / 48)
     let (c, s) = (Float(cos(frequency)), Float(sin(frequency)))

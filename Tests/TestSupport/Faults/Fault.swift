@@ -1,7 +1,8 @@
 package import Model
 package import TraceFormat
 
-/// A mistake that a port of llama2.c can have: where it sits and what it computes there. Everything after it inherits it.
+/// A mistake that a port of llama2.c can have: where it sits and what it computes there. Everything after it inherits
+/// it.
 package struct Fault: Sendable, CustomStringConvertible {
   /// Unique name in kebab case.
   package let id: String

@@ -16,7 +16,8 @@ public func norm(_ x: [Float], _ weight: [Float]) -> [Float] {
 ///
 ///     y[i] = sum over j of matrix[i, j] * x[j]
 ///
-/// Four sums run side by side, for columns 0, 4, 8, ..., 1, 5, 9, ... and so on: the goldens were recorded with one sum.
+/// Four sums run side by side, for columns 0, 4, 8, ..., 1, 5, 9, ... and so on: the goldens were recorded with one
+/// sum.
 ///
 /// - Parameters:
 ///   - matrix: (rows, n), row-major

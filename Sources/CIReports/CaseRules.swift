@@ -4,7 +4,7 @@ import TraceFormat
 /// What decides the status of a tensor at a layer, in a comparison and in a check against a golden alike.
 struct CaseRules {
   /// What the two sides are called.
-  let name: (Side) -> String
+  let names: BySide<String>
   let problem: Verdict.Problem?
   let shapeMismatch: (first: Verdict.ShapeMismatch, count: Int)?
   let unmatched: (side: Side, first: UnmatchedRecord, count: Int)?
@@ -19,7 +19,9 @@ struct CaseRules {
 
   /// The status, and why.
   var judgement: (CheckSummary.Status, String) {
-    if let problem { return (.error, "\(problem.side.map(name) ?? "a trace") cannot be read: \(problem.message)") }
+    if let problem {
+      return (.error, "\(problem.side.map { names[$0] } ?? "a trace") cannot be read: \(problem.message)")
+    }
     if let (mismatch, number) = shapeMismatch {
       return (
         .error,
@@ -30,7 +32,7 @@ struct CaseRules {
     if let (side, record, number) = unmatched, !comparesCommonOnly {
       return (
         .error,
-        "\(name(side.other)) lacks \(TraceComparison.count(number, "record")), first at position "
+        "\(names[side.other]) lacks \(TraceComparison.count(number, "record")), first at position "
           + "\(record.key.position): \(record.reason.rawValue)"
       )
     }
@@ -42,7 +44,7 @@ struct CaseRules {
       )
     }
     if recordCount > 0 { return (.passed, counts) }
-    if let unmatched { return (.skipped, "only \(name(unmatched.side)) has it, left out by --common") }
+    if let unmatched { return (.skipped, "only \(names[unmatched.side]) has it, left out by --common") }
     if let tokensPart {
       return (.skipped, "it lies behind position \(tokensPart.position), where the tokens part")
     }

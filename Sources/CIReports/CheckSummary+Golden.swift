@@ -43,7 +43,7 @@ extension CheckSummary {
 
   private static func value(_ found: GoldenCase, _ verdict: GoldenVerdict) -> Case {
     let (status, message) = CaseRules(
-      name: GoldenVerdict.name, problem: found.firstProblem,
+      names: GoldenVerdict.names, problem: found.firstProblem,
       shapeMismatch: found.firstShapeMismatch.map { ($0, found.shapeMismatches) },
       unmatched: found.firstUnmatched.map { ($0.side, $0.record, found.unmatchedRecords) },
       divergence: found.firstDivergence.map { ($0.key, found.divergentRecords) }, recordCount: found.recordCount,
@@ -55,7 +55,7 @@ extension CheckSummary {
       lines += ["first beyond tolerance: \(finding.key)", "estimated error: \(finding.errorText)"]
     }
     if let (side, record) = found.firstUnmatched, status == .error {
-      lines.append("only \(GoldenVerdict.name(of: side)) has \(record.key) (\(record.explanation))")
+      lines.append("only \(GoldenVerdict.names[side]) has \(record.key) (\(record.explanation))")
     }
     return Case(
       name: found.name.text, layer: found.layer, status: status, message: message,

@@ -63,7 +63,7 @@ extension CheckSummary {
   private static func value(_ site: SiteCase, _ verdict: Verdict, _ report: Report) -> Case {
     let numbers = site.numbers
     let (status, message) = CaseRules(
-      name: \.rawValue, problem: site.firstProblem,
+      names: .traces, problem: site.firstProblem,
       shapeMismatch: site.firstShapeMismatch.map { ($0, numbers.shapeMismatches) },
       unmatched: site.firstUnmatched.map { ($0.side, $0.record, numbers.unmatched) },
       divergence: site.firstDivergence.map { ($0.key, numbers.divergent) }, recordCount: numbers.records,

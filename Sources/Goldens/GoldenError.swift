@@ -36,17 +36,20 @@ extension GoldenError: CustomStringConvertible {
     case .unknownVersion(let version):
       "golden version \(Self.quoted(version)) in line 1 is not known; expected version \(Golden.version)"
     case .invalidLine(let line, let expected, let found):
-      "line \(line): expected \(expected), found \(Self.quoted(found))"
+      "line \(line): expected \(expected), found \(Self.quoted(found)); \(Self.remedy)"
     case .repeated(let line, let what): "line \(line): \(what) is given twice"
     case .outOfOrder(let line, let what, let after): "line \(line): \(what) stands after \(after)"
     case .wrongDigest(let line, let what, let expected, let found):
       "line \(line): \(what) changed after the recording: expected the digest \(expected), found \(found); "
-        + "take the golden whole from one commit, or record it anew"
-    case .lacksRecords(let lack): "the golden lacks \(lack); take it whole from one commit, or record it anew"
-    case .cutShort(let line, let expected): "the golden is cut short: line \(line) expected \(expected), found the end"
+        + Self.remedy
+    case .lacksRecords(let lack): "the golden lacks \(lack); \(Self.remedy)"
+    case .cutShort(let line, let expected):
+      "the golden is cut short: line \(line) expected \(expected), found the end; \(Self.remedy)"
     case .cannotRecord(let reason): reason
     }
   }
+
+  private static let remedy = "take the golden whole from one commit, or record it anew"
 
   /// What the file is instead, where that is known.
   private static func kind(_ start: [UInt8]) -> String {

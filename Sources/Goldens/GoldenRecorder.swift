@@ -89,7 +89,10 @@ struct GoldenRecorder {
       return GoldenGroup(place: group.place, records: records, rms: Self.printed(group.rms))
     }
     let golden = Golden(header: source.header, tokens: source.tokens, tensors: tensors, groups: finished)
-    if let lack = golden.lack { throw .cannotRecord("the trace lacks \(lack)") }
+    if let lack = golden.lack {
+      throw .cannotRecord(
+        "the trace lacks \(lack); a header's 'sites' must name only what the program computes")
+    }
     return golden
   }
 

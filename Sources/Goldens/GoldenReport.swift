@@ -24,7 +24,9 @@ package struct GoldenReport {
   }
 
   /// The whole report; its first line is the verdict.
-  package var text: String { Self.join([[verdict.headline], overview] + findings + [movements] + remarks) }
+  package var text: String {
+    Self.join([[verdict.headline], overview] + findings + [movements] + verdict.remarks.sections)
+  }
 
   /// Sections with an empty line between them.
   static func join(_ sections: [[String]]) -> String {

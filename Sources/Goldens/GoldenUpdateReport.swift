@@ -38,8 +38,8 @@ package struct GoldenUpdateReport {
   private static func records(_ verdict: GoldenVerdict) -> String {
     let moved = verdict.differingRecords + verdict.equalInOtherTypeRecords
     let counts = [
-      (verdict.shapeMismatches.count, "of another shape"), (verdict.unmatched.expected.list.count, "gone"),
-      (verdict.unmatched.actual.list.count, "new"),
+      (verdict.shapeMismatches.count, "of another shape"), (verdict.unmatched.expected.count, "gone"),
+      (verdict.unmatched.actual.count, "new"),
     ]
     let others = counts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
     guard moved > 0 else { return (["no record moved"] + others).joined(separator: ", ") }
@@ -49,7 +49,7 @@ package struct GoldenUpdateReport {
 
   /// The whole report; its first line is the headline.
   package var text: String {
-    GoldenReport.join([[headline], report.overview, report.movements, headerChanges] + report.remarks)
+    GoldenReport.join([[headline], report.overview, report.movements, headerChanges] + report.verdict.remarks.sections)
   }
 
   /// Fields of the header that changed.

@@ -6,11 +6,13 @@ extension GoldenVerdict {
   package var headline: String { "\(outcome.words): \(reason)" }
 
   /// What the two sides are called.
-  package static func name(of side: Side) -> String { side == .expected ? "the golden" : "the trace" }
+  package static let names = BySide("the golden", "the trace")
 
-  /// A problem and whose it is, in one line.
-  package static func text(of problem: Verdict.Problem) -> String {
-    problem.side.map { "\(name(of: $0)): \(problem.message)" } ?? problem.message
+  /// What is to be said beside the findings.
+  package var remarks: Remarks {
+    Remarks(
+      names: Self.names, unmatched: unmatched, comparesCommonOnly: comparesCommonOnly,
+      shapeMismatches: shapeMismatches, problems: problems, notes: headers.notes + notes)
   }
 
   private var reason: String {
@@ -35,40 +37,21 @@ extension GoldenVerdict {
   private var incomparableReason: String {
     if !headers.conflicts.isEmpty { return "the models differ: \(headers.conflicts.joined(separator: "; "))" }
     if comparedElements == 0 { return "nothing to compare: \(emptyReason)" }
-    if let problem = problems.entries.first { return Self.text(of: problem) }
-    if let shapeMismatchReason { return shapeMismatchReason }
-    let missing = [
-      Self.lacking(unmatched.expected, "the trace", "the golden"),
-      Self.lacking(unmatched.actual, "the golden", "the trace"),
-    ].compactMap { $0 }
-    return missing.joined(separator: "; ")
+    return remarks.problem ?? remarks.shapeMismatch ?? remarks.lack ?? ""
   }
 
   private var emptyReason: String {
-    if let problem = problems.entries.first { return Self.text(of: problem) }
+    let remarks = remarks
+    if let problem = remarks.problem { return problem }
     if let tokensPart, comparedRecords == 0 {
       let asked = filter.isEverything ? "" : " that was asked for"
       return "the tokens part at position \(tokensPart.position), before the first tensor\(asked)"
     }
     if comparedRecords > 0 { return "no record that both have holds an element" }
-    if let shapeMismatchReason { return shapeMismatchReason }
-    if !unmatched.expected.list.isEmpty || !unmatched.actual.list.isEmpty {
-      return "golden and trace have no tensor in common"
-    }
+    if let shapeMismatch = remarks.shapeMismatch { return shapeMismatch }
+    if remarks.lack != nil { return "golden and trace have no tensor in common" }
     return
       "neither side holds a tensor that was asked for; the golden holds \(held.expected); "
       + "the trace holds \(held.actual)"
-  }
-
-  private var shapeMismatchReason: String? {
-    guard let first = shapeMismatches.entries.first else { return nil }
-    let more = shapeMismatches.count > 1 ? " (and \(shapeMismatches.count - 1) more)" : ""
-    return "shapes differ at \(first.key): expected \(first.expected), actual \(first.actual)\(more)"
-  }
-
-  private static func lacking(_ records: UnmatchedRecords, _ other: String, _ holder: String) -> String? {
-    guard let first = records.list.entries.first else { return nil }
-    return
-      "\(other) lacks \(count(records.list.count, "record")) of \(holder), first \(first.key) (\(first.explanation))"
   }
 }

@@ -33,7 +33,7 @@ package struct GoldenVerdict: Sendable {
   /// By tensor and layer, in the order of execution.
   package internal(set) var cases: [GoldenCase] = []
   /// Records that only the golden, or only the trace, has.
-  package internal(set) var unmatched = (expected: UnmatchedRecords(), actual: UnmatchedRecords())
+  package internal(set) var unmatched = BySide(UnmatchedRecords(), UnmatchedRecords())
   /// The layers and positions that each side holds.
   package internal(set) var held = (expected: HeldRange(), actual: HeldRange())
   /// Records whose shapes differ.
@@ -49,7 +49,7 @@ package struct GoldenVerdict: Sendable {
 
   /// The answer, by the rules of `Verdict.outcome`.
   package var outcome: Verdict.Outcome {
-    let lacksPartners = !unmatched.expected.list.isEmpty || !unmatched.actual.list.isEmpty
+    let lacksPartners = !unmatched.expected.isEmpty || !unmatched.actual.isEmpty
     return Verdict.Outcome(
       isComparable: headers.conflicts.isEmpty && comparedElements > 0, hasProblems: !problems.isEmpty,
       isMatched: shapeMismatches.isEmpty && (comparesCommonOnly || !lacksPartners),

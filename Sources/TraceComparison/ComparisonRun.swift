@@ -15,7 +15,6 @@ struct ComparisonRun {
   var liveTokens: LiveTokens?
   var tokenless: Set<Side> = []
   /// Where in the verdict's lists the unmatched records of a name stand.
-  private var groups: [GroupKey: Int] = [:]
   var nonFinite = (records: 0, first: RecordKey?.none)
   var mixedTypes = (records: 0, first: RecordKey?.none)
   /// Differing records that pass although zeros in their place would pass too.
@@ -27,12 +26,6 @@ struct ComparisonRun {
   var worst: Badness?
   /// What is known of each tensor at each layer.
   var cases = CaseTable()
-
-  private struct GroupKey: Hashable {
-    var side: Side
-    var name: TensorName
-    var reason: UnmatchedRecord.Reason
-  }
 
   init(
     _ comparison: Comparison, _ expected: borrowing some TensorSource & ~Copyable,
@@ -131,18 +124,7 @@ struct ComparisonRun {
     let reason = UnmatchedRecord.Reason(lacking: key, header: header, isDamaged: lacksByDamage)
     let record = UnmatchedRecord(key: key, reason: reason)
     cases.takeUnmatched(record, of: side)
-    verdict.unmatchedReasons[side, default: [:]][reason, default: 0] += 1
-    let group = GroupKey(side: side, name: key.name, reason: reason)
-    let place = groups[group] ?? verdict.unmatchedGroups[side, default: []].count
-    if groups[group] == nil {
-      groups[group] = place
-      verdict.unmatchedGroups[side, default: []].append(UnmatchedGroup(record))
-    }
-    verdict.unmatchedGroups[side, default: []][place].add(key)
-    switch side {
-    case .expected: verdict.unmatchedExpected.append(record)
-    case .actual: verdict.unmatchedActual.append(record)
-    }
+    verdict.unmatched[side].append(record)
   }
 
   /// Adds what can only be said at the end.

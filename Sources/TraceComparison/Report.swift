@@ -24,7 +24,7 @@ public struct Report {
   public var text: String {
     var sections = [[verdict.headline], overview]
     sections.append(contentsOf: findings)
-    sections.append(contentsOf: [verdict.isStopped ? [] : travel, unmatched, shapes, problems, notes])
+    sections.append(contentsOf: [verdict.isStopped ? [] : travel] + verdict.remarks.sections)
     return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
   }
 

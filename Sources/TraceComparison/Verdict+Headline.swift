@@ -24,44 +24,25 @@ extension Verdict {
   }
 
   private var incomparableReason: String {
+    let remarks = remarks
     if !headers.conflicts.isEmpty {
       return "the models differ: \(headers.conflicts.joined(separator: "; "))"
     }
     if comparedRecords == 0 {
-      if let problem = problems.entries.first {
-        return "nothing to compare; \(problem.text)"
-      }
+      if let problem = remarks.problem { return "nothing to compare; \(problem)" }
       if let tokensPart {
         let asked = filter.isEverything ? "" : " that was asked for"
         return "nothing to compare: the tokens part at position \(tokensPart.position), before the first tensor\(asked)"
       }
-      let unmatched = unmatchedExpected.count + unmatchedActual.count
-      if let shapeMismatchReason { return shapeMismatchReason }
-      if unmatched > 0 { return "nothing to compare: the traces have no tensor in common" }
+      if let shapeMismatch = remarks.shapeMismatch { return shapeMismatch }
+      if remarks.lack != nil { return "nothing to compare: the traces have no tensor in common" }
       let holdings = Side.allCases.map { "\($0.rawValue) holds \(held[$0] ?? HeldRange())" }.joined(separator: "; ")
       return "nothing to compare: neither trace holds a tensor that was asked for; \(holdings)"
     }
     if comparedElements == 0 {
       return "nothing to compare: no record that both traces have holds an element"
     }
-    if let problem = problems.entries.first { return problem.text }
-    if let shapeMismatchReason { return shapeMismatchReason }
-    let missing = [
-      Self.lacking(unmatchedExpected, holder: .expected), Self.lacking(unmatchedActual, holder: .actual),
-    ].compactMap { $0 }
-    return missing.joined(separator: "; ")
-  }
-
-  private var shapeMismatchReason: String? {
-    guard let first = shapeMismatches.entries.first else { return nil }
-    let more = shapeMismatches.count > 1 ? " (and \(shapeMismatches.count - 1) more)" : ""
-    return "shapes differ at \(first.key): expected \(first.expected), actual \(first.actual)\(more)"
-  }
-
-  private static func lacking(_ list: Listing<UnmatchedRecord>, holder: Side) -> String? {
-    guard let first = list.entries.first else { return nil }
-    return "\(holder.other.rawValue) lacks \(count(list.count, "record")) of \(holder.rawValue), first \(first.key)"
-      + " (\(first.explanation))"
+    return remarks.problem ?? remarks.shapeMismatch ?? remarks.lack ?? ""
   }
 }
 

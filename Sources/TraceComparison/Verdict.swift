@@ -81,16 +81,10 @@ public struct Verdict: Sendable {
   public internal(set) var smallestUlp: UInt64? = 0
   /// Whether the comparison stopped at the first divergence, as was asked, and did not look at what comes after it.
   public internal(set) var isStopped = false
-  /// Records of the expected trace that the actual one lacks.
-  public internal(set) var unmatchedExpected = Listing<UnmatchedRecord>()
-  /// Records of the actual trace that the expected one lacks.
-  public internal(set) var unmatchedActual = Listing<UnmatchedRecord>()
-  /// All unmatched records by name and reason, in the order of execution.
-  public internal(set) var unmatchedGroups: [Side: [UnmatchedGroup]] = [:]
+  /// Records that the other trace lacks, by the trace that holds them.
+  public internal(set) var unmatched = BySide(UnmatchedRecords(), UnmatchedRecords())
   /// The layers and positions that each trace holds.
   public internal(set) var held: [Side: HeldRange] = [:]
-  /// How many unmatched records there are for each reason, by the trace that holds them.
-  public internal(set) var unmatchedReasons: [Side: [UnmatchedRecord.Reason: Int]] = [:]
   /// Records whose shapes differ.
   public internal(set) var shapeMismatches = Listing<ShapeMismatch>()
   /// Where the tokens part; nil where they agree, or part only outside the positions that were asked for.
@@ -120,7 +114,7 @@ public struct Verdict: Sendable {
   /// 4. a record is beyond tolerance or the tokens part: diverged;
   /// 5. within tolerance, or identical.
   public var outcome: Outcome {
-    let lacksPartners = !unmatchedExpected.isEmpty || !unmatchedActual.isEmpty
+    let lacksPartners = !unmatched.expected.isEmpty || !unmatched.actual.isEmpty
     return Outcome(
       isComparable: headers.conflicts.isEmpty && comparedElements > 0, hasProblems: !problems.isEmpty,
       isMatched: shapeMismatches.isEmpty && (comparesCommonOnly || !lacksPartners),

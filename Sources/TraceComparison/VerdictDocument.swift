@@ -47,10 +47,10 @@ public struct VerdictDocument: Sendable {
 
   private static func counts(_ verdict: Verdict) -> Fields {
     let unmatched: Fields = [
-      ("expected", list(verdict.unmatchedExpected, value)),
-      ("actual", list(verdict.unmatchedActual, value)),
-      ("expected_count", .integer(verdict.unmatchedExpected.count)),
-      ("actual_count", .integer(verdict.unmatchedActual.count)),
+      ("expected", list(verdict.unmatched.expected.list, value)),
+      ("actual", list(verdict.unmatched.actual.list, value)),
+      ("expected_count", .integer(verdict.unmatched.expected.count)),
+      ("actual_count", .integer(verdict.unmatched.actual.count)),
     ]
     return [
       ("compared", compared(records: verdict.comparedRecords, elements: verdict.comparedElements)),

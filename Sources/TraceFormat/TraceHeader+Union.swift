@@ -36,6 +36,9 @@ extension TraceHeader {
   ]
 
   /// Takes the sites, layers and positions of all parts together; what one of them does not say is unknown of all.
+  ///
+  /// A header promises each of its sites at all its layers and positions. Where the parts together promise less (one
+  /// has all sites of layer 0, another the logits alone), no sites are named, so that what they left out is not lost.
   private mutating func unite(_ headers: [TraceHeader]) {
     func bound(_ field: HeaderField, _ choose: ([Int]) -> Int?) -> Int? {
       let values = headers.compactMap { $0[integer: field] }
@@ -46,8 +49,19 @@ extension TraceHeader {
     self[integer: .firstPosition] = bound(.firstPosition) { $0.min() }
     self[integer: .lastPosition] = bound(.lastPosition) { $0.max() }
     guard headers.allSatisfy({ $0[bytes: .sites] != nil }) else { return }
-    let names = Set(headers.flatMap(\.recordedNames))
-    self[text: .sites] = names.sorted().map(\.text).joined(separator: ",")
+    let names = headers.map { Set($0.recordedNames) }
+    let boxes = headers.map(RecordedBox.init)
+    let whole = RecordedBox(self)
+    // Parts mostly name the same sites: each set of parts and kind of site is looked at once.
+    var holders: [TensorName: [Int]] = [:]
+    for (part, names) in names.enumerated() { for name in names { holders[name, default: []].append(part) } }
+    for isOutside in [false, true] {
+      let ofThisKind = holders.filter { name, _ in (name.site.map { $0.scope != .layer } ?? false) == isOutside }
+      for parts in Set(ofThisKind.values) {
+        guard whole.isCovered(by: parts.map { boxes[$0] }, ignoresLayers: isOutside) else { return }
+      }
+    }
+    self[text: .sites] = holders.keys.sorted().map(\.text).joined(separator: ",")
   }
 
   /// The names that were to be recorded: where the layers were restricted, none outside the layers.

@@ -34,7 +34,7 @@ enum ComparisonCommand {
       options.reports, tool: Program.name, subject: "\(names.0) \(names.1)", isQuiet: isQuiet)
     let document = { VerdictDocument(problems: [$0], expectedPath: names.0, actualPath: names.1).text }
     return try reporter.run(orWrite: document, to: options.jsonPath) {
-      guard var pair else { throw try unreadable(problems, names, options, reporter) }
+      guard var pair else { throw unreadable(problems, names, options, reporter) }
       try options.apply(to: &pair)
       return try compare(pair, options, tolerance, isQuiet: isQuiet, reporter)
     }
@@ -55,7 +55,7 @@ enum ComparisonCommand {
       live?.add(finding)
     }
     let names = (pair.expected.name, pair.actual.name)
-    guard let verdict else { throw try unreadable(problems, names, options, reporter) }
+    guard let verdict else { throw unreadable(problems, names, options, reporter) }
     try live?.finish()
     try verdict.unused.requireNone(in: "either trace")
 
@@ -127,18 +127,18 @@ enum ComparisonCommand {
     try output.finish()
   }
 
-  /// Writes down for machines and CI that a trace cannot be read.
+  /// Writes down for machines and CI that a trace cannot be read, as far as that can be written.
   ///
-  /// - Returns: the error for people.
+  /// - Returns: the error for people, which comes before whatever happens here.
   private static func unreadable(
     _ problems: [Verdict.Problem], _ names: (expected: String, actual: String), _ options: ComparisonOptions,
     _ reporter: CheckReporter
-  ) throws(ToolError) -> ToolError {
+  ) -> ToolError {
     if let jsonPath = options.jsonPath {
       let document = VerdictDocument(problems: problems, expectedPath: names.expected, actualPath: names.actual)
-      try Tool.write(Array(document.text.utf8), to: jsonPath)
+      try? Tool.write(Array(document.text.utf8), to: jsonPath)
     }
-    try reporter.report(CheckSummary(problems: problems, tool: reporter.tool, subject: reporter.subject))
+    try? reporter.report(CheckSummary(problems: problems, tool: reporter.tool, subject: reporter.subject))
     return .failed(problems.first?.message ?? "a trace cannot be read")
   }
 }

@@ -132,8 +132,8 @@ extension ComparisonOptions {
         Option(
           "first",
           help:
-            "Stop at the first record beyond tolerance, or where the tokens part; what comes after is not compared, and "
-            + "whoever writes to a pipe is stopped.",
+            "Stop at the first record beyond tolerance, or where the tokens part; what comes after is not compared, so "
+            + "that patterns that match nothing are not noticed, and whoever writes to a pipe is stopped.",
           effect: { $0.stopsAtFirst = true }),
         Option(
           "all", help: "List every record beyond tolerance; of a pipe as they come, before the report.",

@@ -43,26 +43,10 @@ enum ExportCommand {
       let problem = trace.problems.first?.description ?? "the trace is cut short"
       throw ToolError.failed("only whole traces are exported: \(naming(name, problem))")
     }
-    try checkSelection(of: trace, options.filter, name)
+    try options.filter.requireUse(in: trace, name: name)
     let outcome = try TraceExport(filter: options.filter).write(trace, to: output, format)
     Tool.diagnose(
       Program.name, "\(outcome.recordCount) records, \(Quantity.size(outcome.byteCount)) in \(output)")
     return .success
-  }
-
-  /// A selection that matches nothing is bad usage.
-  private static func checkSelection(
-    of trace: borrowing Trace, _ filter: RecordFilter, _ path: String
-  ) throws(UsageError) {
-    var unused = (filter.names ?? []) + filter.excluded
-    var isAnyWanted = false
-    for place in 0..<trace.recordCount {
-      let key = trace.key(at: place)
-      unused.removeAll { $0.matches(key.name.text) }
-      isAnyWanted = isAnyWanted || filter.wants(key)
-      if isAnyWanted && unused.isEmpty { return }
-    }
-    if let pattern = unused.first { throw UsageError("no tensor of \(path) matches '\(pattern.text)'") }
-    throw UsageError("\(path) holds no tensor of that site, layer and position")
   }
 }

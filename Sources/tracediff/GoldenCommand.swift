@@ -49,7 +49,7 @@ enum GoldenCommand {
           case .update: return try GoldenUpdating.run(files, tolerance)
           }
         } catch let failure as GoldenFailure {
-          throw try report(failure, kind, files, reporter)
+          throw report(failure, kind, files, reporter)
         }
       }
     }
@@ -78,7 +78,9 @@ enum GoldenCommand {
           + "see tracediff golden \(kind.rawValue) --help"
       )
     }
-    guard paths[0] != "-" else { throw UsageError("a golden is a file, not standard input") }
+    guard PathKind(paths[0]) != .stream else {
+      throw UsageError("'\(paths[0])': a golden is a file, not a pipe: write it to a file first")
+    }
     let files = try GoldenFiles(golden: paths[0], traces: Array(paths.dropFirst()), options)
     if kind == .update {
       try Tool.requireApart(outputs: [paths[0]] + json, inputs: files.traceInputs)
@@ -89,20 +91,20 @@ enum GoldenCommand {
     return files
   }
 
-  /// Writes down for machines why a command failed.
+  /// Writes down for machines why a command failed, as far as that can be written.
   ///
-  /// - Returns: the error for people.
+  /// - Returns: the error for people, which comes before whatever happens here.
   private static func report(
     _ failure: GoldenFailure, _ kind: GoldenDocument.Command, _ files: GoldenFiles, _ reporter: CheckReporter
-  ) throws -> any Error {
+  ) -> any Error {
     switch failure {
     case .usage(let error): return error
     case .tool(let error): return error
     case .input(let side, let message):
       let problem = Verdict.Problem(side: side, message: message)
-      try files.write(
+      try? files.write(
         GoldenDocument(kind, problems: [problem], goldenPath: files.golden, actualPath: files.trace))
-      try reporter.report(
+      try? reporter.report(
         CheckSummary(problems: [problem], tool: reporter.tool, subject: reporter.subject))
       return ToolError.failed(message)
     }

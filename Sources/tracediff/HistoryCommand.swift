@@ -111,7 +111,9 @@ enum HistoryCommand {
     case .help: return try Tool.print(command.help)
     case .version: return try Tool.print("\(Program.name) \(ToolVersion.current)\n")
     case .run(let operands):
-      guard operands.first?.text != "-" else { throw UsageError("a history is a file, not standard input") }
+      if let operand = operands.first, operand.text == "-" || PathKind(operand.path) == .stream {
+        throw UsageError("'\(operand.path)': a history is a file, not a pipe: write it to a file first")
+      }
       guard operands.count == 1 else {
         throw UsageError("one history is needed, not \(operands.count); see tracediff history show --help")
       }
@@ -128,6 +130,9 @@ enum HistoryCommand {
         guard !history.entries.contains(where: { $0.sites.contains { pattern.matches($0.name) } }) else { continue }
         throw UsageError("option '\(option)': no tensor of the history matches '\(pattern.text)'")
       }
+    }
+    guard history.entries.contains(where: { $0.sites.contains { options.filter.wants(name: $0.name) } }) else {
+      throw UsageError("no tensor of the history is left by --only and --except")
     }
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
     if let jsonPath = options.jsonPath {

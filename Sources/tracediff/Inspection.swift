@@ -42,7 +42,7 @@ enum Inspection {
     let output = OutputWriter.standardOutput()
     var sections: [(String, JSONValue)] = []
 
-    if options.selectsTensors { try checkSelection(of: trace, name: name, options.filter) }
+    if options.selectsTensors { try options.filter.requireUse(in: trace, name: name) }
     if options.listsTokens && !isQuiet { printTokens(trace, limit: Int.max, output) }
     if options.selectsTensors {
       if options.listsTokens && !isQuiet { output.line() }
@@ -86,23 +86,5 @@ enum Inspection {
 
   private static func write(_ fields: [(String, JSONValue)], to path: String) throws(ToolError) {
     try Tool.write(Array((JSONValue.object(fields).text + "\n").utf8), to: path)
-  }
-
-  /// A selection that matches nothing is bad usage.
-  private static func checkSelection(
-    of trace: borrowing Trace, name: String, _ filter: RecordFilter
-  ) throws(UsageError) {
-    var unused = (filter.names ?? []) + filter.excluded
-    var isAnyWanted = false
-    var held = HeldRange()
-    for place in 0..<trace.recordCount {
-      let key = trace.key(at: place)
-      held.add(key)
-      unused.removeAll { $0.matches(key.name.text) }
-      isAnyWanted = isAnyWanted || filter.wants(key)
-      if isAnyWanted && unused.isEmpty { return }
-    }
-    if let pattern = unused.first { throw UsageError("no tensor of \(name) matches '\(pattern.text)'") }
-    throw UsageError("\(name) holds no tensor of that site, layer and position; it holds \(held)")
   }
 }

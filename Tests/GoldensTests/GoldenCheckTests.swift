@@ -142,10 +142,10 @@ import TraceFormat
     #expect(found.differingRecords == full.differingRecords && found.divergentRecords == full.divergentRecords)
     #expect(found.equalInOtherTypeRecords == full.equalInOtherTypeRecords)
     #expect(found.tokensPart == full.tokensPart && found.notes == full.notes)
-    #expect(found.unmatched.expected.list.entries == full.unmatchedExpected.entries)
-    #expect(found.unmatched.actual.list.entries == full.unmatchedActual.entries)
-    #expect(found.unmatched.expected.groups == full.unmatchedGroups[.expected] ?? [])
-    #expect(found.unmatched.actual.groups == full.unmatchedGroups[.actual] ?? [])
+    #expect(found.unmatched.expected.list.entries == full.unmatched.expected.list.entries)
+    #expect(found.unmatched.actual.list.entries == full.unmatched.actual.list.entries)
+    #expect(found.unmatched.expected.groups == full.unmatched.expected.groups)
+    #expect(found.unmatched.actual.groups == full.unmatched.actual.groups)
     #expect(found.shapeMismatches.entries == full.shapeMismatches.entries)
     #expect(found.unused == full.unused)
     #expect(found.headers == full.headers && found.problems.count == full.problems.count)
@@ -192,7 +192,7 @@ import TraceFormat
     let full = Comparison(comparesCommonOnly: comparesCommonOnly).compare(&first, &second)
     #expect(found.outcome == full.outcome && full.outcome == (comparesCommonOnly ? .identical : .incomparable))
     #expect(found.problems.isEmpty && full.problems.isEmpty)
-    #expect(found.unmatched.actual.list.entries == full.unmatchedActual.entries)
+    #expect(found.unmatched.actual.list.entries == full.unmatched.actual.list.entries)
     // What is to be recorded must be good.
     var updating = PipeSource(actual, damaged: [key])
     #expect(throws: GoldenError.self) { try GoldenUpdate(golden(Self.trace), &updating) }

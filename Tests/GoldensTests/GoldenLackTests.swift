@@ -95,6 +95,8 @@ import TraceFormat
     },
   ]
 
+  private static let remedy = "; a header's 'sites' must name only what the program computes"
+
   @Test(arguments: situations)
   func recording(situation: Situation) throws {
     var trace = Self.trace
@@ -105,13 +107,13 @@ import TraceFormat
     do throws(GoldenError) {
       _ = try Golden(recording: &source)
       #expect(lack == nil)
-    } catch { #expect(error == lack.map { .cannotRecord("the trace lacks \($0)") }) }
+    } catch { #expect(error == lack.map { .cannotRecord("the trace lacks \($0)\(Self.remedy)") }) }
     var updating = PipeSource(trace)
     let old = try golden(Self.trace)
     do throws(GoldenError) {
       _ = try GoldenUpdate(old, &updating)
       #expect(lack == nil)
-    } catch { #expect(error == lack.map { .cannotRecord("the trace lacks \($0)") }) }
+    } catch { #expect(error == lack.map { .cannotRecord("the trace lacks \($0)\(Self.remedy)") }) }
   }
 
   /// A place that was lost, with its line and its sketches.
@@ -125,7 +127,7 @@ import TraceFormat
       try Golden(bytes.span.bytes)
     } throws: {
       "\($0)" == "the golden lacks 17 records that its header promises by sites, layers and positions, first "
-        + "xb.attn_norm, layer 0, position 1; take it whole from one commit, or record it anew"
+        + "xb.attn_norm, layer 0, position 1; take the golden whole from one commit, or record it anew"
     }
   }
 }

@@ -143,7 +143,7 @@ class ExportTests(TestCase):
         self.assertIn("option '-o' is needed", usage(trace))
         self.assertIn("ends in .npz or .safetensors, not 'a.zip'", usage(trace, "-o", "a.zip"))
         self.assertIn("--map", usage(trace, "-o", self.path("a.npz"), "--map", self.write("map", "")))
-        self.assertIn("no tensor of %s matches 'foo'" % trace, usage(trace, "-o", self.path("a.npz"), "--only", "foo"))
+        self.assertIn("option '--only': no tensor of %s matches 'foo'" % trace, usage(trace, "-o", self.path("a.npz"), "--only", "foo"))
         self.assertIn("holds no tensor of that site", usage(trace, "-o", self.path("a.npz"), "--layers", "9"))
         os.rename(self.export(trace), self.path("in.npz"))
         self.assertIn("would overwrite the input", usage(self.path("in.npz"), "-o", self.path("in.npz")))

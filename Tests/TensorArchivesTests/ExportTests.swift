@@ -147,8 +147,8 @@ import TraceFormat
     var expected = try TraceFile(path: folder.path("a.trace"))
     var actual = positions
     let verdict = Comparison(tolerance: .exact).compare(&expected, &actual)
-    #expect(verdict.unmatchedReasons[.actual] == nil)
-    let reasons = verdict.unmatchedReasons[.expected] ?? [:]
+    #expect(verdict.unmatched.actual.reasons.isEmpty)
+    let reasons = verdict.unmatched.expected.reasons
     #expect(!reasons.isEmpty && reasons.keys.allSatisfy { $0 != .lost })
   }
 

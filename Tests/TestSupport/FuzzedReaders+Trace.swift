@@ -31,7 +31,7 @@ extension FuzzedReaders {
         verdict = comparison.compare(first, second)
       } catch { return }
       try require(verdict.differingRecords == 0 && verdict.divergentRecords == 0, "a trace agrees with itself")
-      try require(verdict.unmatchedExpected.isEmpty && verdict.unmatchedActual.isEmpty, "no record lacks itself")
+      try require(verdict.unmatched.expected.isEmpty && verdict.unmatched.actual.isEmpty, "no record lacks itself")
       let report = Report(verdict, expectedPath: "a", actualPath: "b").text
       let isVisible = report.unicodeScalars.allSatisfy { $0 == "\n" || $0.properties.generalCategory != .control }
       try require(isVisible, "a report is lines of visible text: \(report.debugDescription)")

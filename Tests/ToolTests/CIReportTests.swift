@@ -61,6 +61,18 @@ import TraceFormat
     #expect(again.output.split(separator: "\n").first != lines.first)
   }
 
+  /// What cannot be written does not hide what is wrong in the first place.
+  @Test(arguments: [["a.trace"], ["golden", "check", "a.golden"]])
+  func theFirstErrorIsTold(command: [String]) throws {
+    #expect(try fixture.run("golden", "record", "a.trace", "-o", "a.golden").status == 0)
+    for reports in [["--junit", "no/x.xml"], ["--json", "no/x.json"], ["--json", "no/x.json", "--junit", "ok.xml"]] {
+      let outcome = try fixture.run(command + ["missing.trace"] + reports)
+      #expect(outcome.status == 2)
+      #expect(outcome.errors == "tracediff: missing.trace: cannot open: No such file or directory\n")
+    }
+    #expect(try fixture.folder.read("ok.xml").count > 100)
+  }
+
   @Test func pagesAddUp() throws {
     let page = fixture.folder.path("page.md")
     try fixture.folder.write(Array("before\n".utf8), as: "page.md")

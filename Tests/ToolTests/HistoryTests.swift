@@ -90,7 +90,7 @@ import TraceFormat
   @Test(arguments: [
     (["history"], "'history' needs 'append' or 'show'; see tracediff history --help"),
     (["history", "draw"], "'history' needs 'append' or 'show', not 'draw'; see tracediff history --help"),
-    (["history", "show", "-"], "a history is a file, not standard input"),
+    (["history", "show", "-"], "'-': a history is a file, not a pipe: write it to a file first"),
     (["history", "show", "a.trace"], "a.trace: not a drift history but a trace"),
     (
       ["history", "append", "far.trace", "--commit", "a1", "a.trace", "b.trace"],

@@ -61,8 +61,8 @@ import Testing
       "option '--except': no tensor of the golden or the trace matches 'q.rpoe'"
     ),
     (["history", "show", "drift.jsonl"], "option '--except': no tensor of the history matches 'q.rpoe'"),
-    (["inspect", "a.trace"], "no tensor of a.trace matches 'q.rpoe'"),
-    (["export", "a.trace", "-o", "out.npz"], "no tensor of a.trace matches 'q.rpoe'"),
+    (["inspect", "a.trace"], "option '--except': no tensor of a.trace matches 'q.rpoe'"),
+    (["export", "a.trace", "-o", "out.npz"], "option '--except': no tensor of a.trace matches 'q.rpoe'"),
   ])
   func namesThatMatchNothing(command: [String], message: String) throws {
     #expect(try fixture.run("golden", "record", "a.trace", "-o", "a.golden").status == 0)
@@ -75,5 +75,10 @@ import Testing
   @Test func everythingLeftOut() throws {
     let result = try fixture.run("a.trace", "a.trace", "--except", "*")
     #expect(result.status == 2 && result.errors.contains("neither trace holds a tensor that was asked for"))
+    let append = ["history", "append", "drift.jsonl", "a.trace", "a.trace", "--commit", "one"]
+    #expect(try fixture.run(append).status == 0)
+    let shown = try fixture.run("history", "show", "drift.jsonl", "--only", "q", "--except", "q")
+    #expect(shown.status == 2 && shown.output == "")
+    #expect(shown.errors == "tracediff: no tensor of the history is left by --only and --except\n")
   }
 }

@@ -34,8 +34,11 @@ import TraceFormat
     (["a.trace"], "option '-o' is needed: the name of the file to write; see tracediff export --help"),
     (["-o", "out.npz"], "a trace is needed; see tracediff export --help"),
     (["a.trace", "-o", "out.zip"], "option '-o' needs a name that ends in .npz or .safetensors, not 'out.zip'"),
-    (["a.trace", "-o", "out.npz", "--only", "x.foo"], "no tensor of a.trace matches 'x.foo'"),
-    (["a.trace", "-o", "out.npz", "--layers", "7"], "a.trace holds no tensor of that site, layer and position"),
+    (["a.trace", "-o", "out.npz", "--only", "x.foo"], "option '--only': no tensor of a.trace matches 'x.foo'"),
+    (
+      ["a.trace", "-o", "out.npz", "--layers", "7"],
+      "a.trace holds no tensor of that site, layer and position; it holds layers 0..1, positions 0..2"
+    ),
     (
       ["a.trace", "-o", "out.npz", "--map", "a.trace"],
       "option '--map' needs arrays, and a.trace is not any"

@@ -59,7 +59,7 @@ import TraceFormat
     try trace.write(to: fixture.folder.path("lacking.trace"))
     let error =
       "tracediff: lacking.trace: the trace lacks 17 records that its header promises by sites, layers and positions, "
-      + "first xb.attn_norm, layer 1, position 2\n"
+      + "first xb.attn_norm, layer 1, position 2; a header's 'sites' must name only what the program computes\n"
     for arguments in [["record", "lacking.trace", "-o", "x"], ["update", "a.golden", "lacking.trace"]] {
       let result = try fixture.run(["golden"] + arguments)
       #expect(result.status == 2 && result.output == "" && result.errors == error)
@@ -113,7 +113,7 @@ import TraceFormat
     (
       ["check", "a.golden"], "a golden and a trace are needed, FILE and TRACE, not 1; see tracediff golden check --help"
     ),
-    (["check", "-", "a.trace"], "a golden is a file, not standard input"),
+    (["check", "-", "a.trace"], "'-': a golden is a file, not a pipe: write it to a file first"),
     (
       ["check", "a.golden", "a.trace", "--only", "nothing"],
       "option '--only': no tensor of the golden or the trace matches"
@@ -251,7 +251,7 @@ import TraceFormat
     #expect(result.output.hasPrefix("incomparable: \(reason)\n"))
     #expect(result.output.contains("\nOnly in the golden: 2 records; in the trace 2 beyond the end of its run\n"))
     let common = try fixture.run("golden", "check", "a.golden", "short.trace", "--common")
-    #expect(common.status == 0 && common.output.contains("\nThese were left out of the comparison.\n"))
+    #expect(common.status == 0 && common.output.contains("\nThese were left out of the comparison (--common).\n"))
     let cut = try fixture.run("golden", "check", "a.golden", "cut.trace.partial")
     #expect(
       cut.status == 2 && cut.errors.hasPrefix("tracediff: incomparable: the trace: the trace is cut short"))

@@ -129,6 +129,19 @@ import TraceFormat
     #expect(parts.map { $0["records"] as? Int } == [63, 54] && parts[1]["part"] as? Int == 1)
   }
 
+  /// What no part was to record is not missing in a golden of all.
+  @Test func recordingAGolden() throws {
+    let folder = fixture.folder
+    #expect(try BuiltProgram.run("llama2-synthesize", ["tiny", "-o", "m.bin"], cwd: folder.url).status == 0)
+    for (name, options) in [("low", ["--layers", "0"]), ("ends", ["--only", "logits,x.embed"])] {
+      let arguments = ["m.bin", "--tokens", "1,5,9", "-o", "\(name).trace"] + options
+      #expect(try BuiltProgram.run("tracedump", arguments, cwd: folder.url).status == 0)
+    }
+    let recorded = try fixture.run("golden", "record", "low.trace", "ends.trace", "-o", "m.golden")
+    #expect(recorded.status == 0 && recorded.errors.hasPrefix("tracediff: 57 records and 3 tokens, "))
+    #expect(try fixture.run("golden", "check", "m.golden", "low.trace", "ends.trace").status == 0)
+  }
+
   /// A trace of a model's layers in two files is explained as one.
   @Test func explaining() throws {
     let folder = fixture.folder

@@ -90,7 +90,7 @@ import TraceFormat
         Only in expected: 2 records; in actual 2 beyond the end of its run
           x.final_norm, position 2
           logits, position 2
-        --common compares what both traces have; --only, --except, --layers and --positions name what to compare.
+        --common compares what both have; --only, --except, --layers and --positions name what to compare.
 
         Notes
           steps: expected 3, actual 2
@@ -219,7 +219,7 @@ import TraceFormat
     ),
     (["inspect"], "a trace is needed; see tracediff inspect --help"),
     (["explain", "--model", "m.bin"], "a trace is needed; see tracediff explain --help"),
-    (["inspect", "a.trace", "--site", "zz"], "no tensor of a.trace matches 'zz'"),
+    (["inspect", "a.trace", "--site", "zz"], "option '--only': no tensor of a.trace matches 'zz'"),
     (
       ["inspect", "a.trace", "--position", "9"],
       "a.trace holds no tensor of that site, layer and position; it holds layers 0..1, positions 0..2"

@@ -43,8 +43,8 @@ import TraceFormat
     other.records = other.records.filter { $0.key.name == .site(.logits) }
     for position in 0..<30 { other.change(RecordKey(.logits, layer: nil, position: position), at: 0) { $0 + 9 } }
     let result = verdict(trace, other)
-    #expect(result.unmatchedExpected.entries.count == 100)
-    #expect(result.unmatchedExpected.count == trace.records.count - 30)
+    #expect(result.unmatched.expected.list.entries.count == 100)
+    #expect(result.unmatched.expected.count == trace.records.count - 30)
     #expect(result.divergentRecords == 30)
     #expect(result.travel.rows.count == 1 && result.travel.laterPositions.count == 10)
   }

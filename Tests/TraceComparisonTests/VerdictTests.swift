@@ -108,16 +108,16 @@ import TraceFormat
     let result = verdict(Self.trace, other)
     #expect(result.outcome == .incomparable)
     #expect(result.exitStatus == 2)
-    #expect(result.unmatchedExpected.entries == [UnmatchedRecord(key: Self.norm, reason: .missing)])
-    #expect(result.unmatchedActual.entries.map(\.key.name.text) == ["my.tensor"])
+    #expect(result.unmatched.expected.list.entries == [UnmatchedRecord(key: Self.norm, reason: .missing)])
+    #expect(result.unmatched.actual.list.entries.map(\.key.name.text) == ["my.tensor"])
     // What was compared is still told.
     #expect(result.firstDivergence?.key == Self.rope)
 
     let common = verdict(Self.trace, other, Comparison(comparesCommonOnly: true))
     #expect(common.outcome == .diverged)
-    #expect(common.unmatchedExpected.count == 1)
+    #expect(common.unmatched.expected.count == 1)
     let filtered = verdict(Self.trace, other, Comparison(filter: RecordFilter(names: [NamePattern("q")])))
-    #expect(filtered.outcome == .diverged && filtered.unmatchedExpected.isEmpty && filtered.unmatchedActual.isEmpty)
+    #expect(filtered.outcome == .diverged && filtered.unmatched.expected.isEmpty && filtered.unmatched.actual.isEmpty)
   }
 
   @Test func whyARecordIsMissing() {
@@ -128,11 +128,11 @@ import TraceFormat
     other.records = other.records.filter { $0.key.name == .site(.queryRotation) && $0.key.position < 2 }
     let result = verdict(Self.trace, other)
     #expect(result.outcome == .incomparable)
-    let reasons = result.unmatchedReasons[.expected] ?? [:]
+    let reasons = result.unmatched.expected.reasons
     #expect(reasons[.beyondEnd] == 3)
     #expect(reasons[.missing] == 2)
-    #expect(reasons[.leftOut] == result.unmatchedExpected.count - 5)
-    #expect(result.unmatchedReasons[.actual] == nil)
+    #expect(reasons[.leftOut] == result.unmatched.expected.count - 5)
+    #expect(result.unmatched.actual.reasons.isEmpty)
   }
 
   /// A trace filtered by position still owes the cached keys and values of earlier positions.
@@ -142,9 +142,9 @@ import TraceFormat
     other.header[integer: .lastPosition] = 2
     other.records = other.records.filter { $0.key.position >= 1 }
     let result = verdict(Self.trace, other)
-    let missing = result.unmatchedExpected.entries.filter { $0.reason == .missing }
+    let missing = result.unmatched.expected.list.entries.filter { $0.reason == .missing }
     #expect(Set(missing.map(\.key.name.text)) == ["k.rope", "v.proj"])
-    #expect(result.unmatchedReasons[.expected]?[.leftOut] == 37 - 4)
+    #expect(result.unmatched.expected.reasons[.leftOut] == 37 - 4)
   }
 
   @Test func shapesDiffer() {
@@ -165,7 +165,7 @@ import TraceFormat
     #expect(result.tokensPart?.actual?.id == 99)
     // The records from there on are neither compared nor unmatched.
     #expect(result.comparedRecords == Self.trace.records.keys.filter { $0.position < 2 }.count)
-    #expect(result.divergentRecords == 0 && result.unmatchedExpected.isEmpty)
+    #expect(result.divergentRecords == 0 && result.unmatched.expected.isEmpty)
     // The first of two places counts, and unknown tokens decide nothing.
     other.tokens[1] = TraceToken(id: 98)
     #expect(verdict(Self.trace, other).tokensPart?.position == 1)
@@ -242,7 +242,7 @@ import TraceFormat
     var actual = ArraySource(other, problems: [.cutShort(offset: 640)], isComplete: false)
     let result = Comparison().compare(&expected, &actual)
     #expect(result.exitStatus == status)
-    #expect(result.unmatchedReasons[.expected] == [.lost: 37])
+    #expect(result.unmatched.expected.reasons == [.lost: 37])
     // A source that says no more than that it is not complete is a problem as well.
     var silent = ArraySource(other, isComplete: false)
     var whole = ArraySource(Self.trace)
@@ -402,9 +402,9 @@ import TraceFormat
     let unknown = RecordKey(TensorName("mine.own"), layer: 0, position: 0)
     for key in [misspelt, unknown] { second.records[key] = .init([1 as Float]) }
     let result = verdict(first, second)
-    #expect(result.unmatchedReasons[.expected] == [.wrongKind: 1])
-    #expect(result.unmatchedReasons[.actual] == [.unknownName: 2])
-    #expect(result.unmatchedActual.entries.map(\.suggestion) == [nil, "q.rope"])
+    #expect(result.unmatched.expected.reasons == [.wrongKind: 1])
+    #expect(result.unmatched.actual.reasons == [.unknownName: 2])
+    #expect(result.unmatched.actual.list.entries.map(\.suggestion) == [nil, "q.rope"])
     #expect(result.headline.contains("xq.attn_norm, layer 0, position 0 (not a site of its kind of run)"))
     #expect(report(result).contains("  q.rop, layer 0, position 0 (not a site of the table; did you mean q.rope?)\n"))
   }

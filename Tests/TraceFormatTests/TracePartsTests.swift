@@ -228,8 +228,8 @@ import TraceFormat
       part.header.producer = "rank \(number)"
       part.header[integer: .firstLayer] = 2 * number
       part.header[integer: .lastLayer] = 2 * number + 1
-      part.header[integer: .firstPosition] = number
-      part.header[text: .sites] = number == 0 ? "x.embed,q.rope,mine" : "k.rope,logits"
+      part.header[integer: .firstPosition] = 0
+      part.header[text: .sites] = number == 0 ? "x.embed,q.rope,mine" : "mine,q.rope,logits"
       part.header.fields["rank"] = .integer(Int64(number))
       part.header.fields["host"] = .text([65])
       part.header[integer: .seed] = number == 0 ? 7 : nil
@@ -241,9 +241,45 @@ import TraceFormat
     #expect(header[integer: .firstLayer] == 0 && header[integer: .lastLayer] == 3)
     #expect(header[integer: .firstPosition] == 0 && header[integer: .lastPosition] == nil)
     // Neither part was to record what is outside the layers.
-    #expect(header[text: .sites] == "q.rope,k.rope,mine")
+    #expect(header[text: .sites] == "q.rope,mine")
     #expect(header.fields["rank"] == nil && header.fields["host"] == .text([65]))
     #expect(header[integer: .seed] == 7 && header[integer: .part] == nil && header[integer: .parts] == 2)
+  }
+
+  /// A header promises every site at all its layers and positions; of parts that promise less, none is named.
+  @Test(
+    arguments: [
+      // One has layer 0, the other what is outside the layers.
+      ([(0, 0, nil, nil, "q.rope"), (nil, nil, nil, nil, "logits,x.embed")], nil),
+      ([(0, 1, 0, 3, "q.rope,k.rope"), (0, 1, 0, 3, "k.rope,logits")], "q.rope,k.rope"),
+      ([(0, 1, 0, 3, "q.rope,k.rope"), (2, 3, 0, 3, "k.rope")], nil),
+      ([(0, 1, 0, 3, "q.rope"), (2, 3, 0, 3, "q.rope")], "q.rope"),
+      ([(0, 1, 0, 3, "q.rope"), (2, 3, 0, 2, "q.rope")], nil),
+      ([(0, 0, 0, 3, "q.rope"), (2, 3, 0, 3, "q.rope")], nil),
+      ([(0, 3, 0, 0, "q.rope,logits"), (0, 3, 5, 5, "q.rope,logits")], nil),
+      ([(0, 3, 0, 4, "q.rope,logits"), (0, 3, 5, 5, "q.rope,logits")], "q.rope,logits"),
+      // Four quarters, of which the last may be smaller.
+      ([(0, 1, 0, 1, "q.rope"), (2, 3, 2, 3, "q.rope"), (0, 1, 2, 3, "q.rope"), (2, 3, 0, 1, "q.rope")], "q.rope"),
+      ([(0, 1, 0, 1, "q.rope"), (2, 3, 2, 3, "q.rope"), (0, 1, 2, 3, "q.rope"), (3, 3, 0, 1, "q.rope")], nil),
+      // The first and the last layer alone reach everywhere.
+      ([(0, 3, 0, 0, "q.rope"), (0, 0, 1, 2, "q.rope"), (3, 3, 1, 2, "q.rope")], nil),
+      ([(nil, nil, nil, nil, "q.rope"), (1, 2, nil, nil, "q.rope")], "q.rope"),
+    ] as [([(Int?, Int?, Int?, Int?, String)], String?)])
+  func promises(parts: [(Int?, Int?, Int?, Int?, String)], sites: String?) {
+    let headers = parts.map { firstLayer, lastLayer, firstPosition, lastPosition, sites in
+      var header = TraceHeader(producer: "p")
+      header[integer: .layerCount] = 4
+      header[integer: .firstLayer] = firstLayer
+      header[integer: .lastLayer] = lastLayer
+      header[integer: .firstPosition] = firstPosition
+      header[integer: .lastPosition] = lastPosition
+      header[text: .sites] = sites
+      return header
+    }
+    for order in [headers, headers.reversed()] {
+      let united = TraceHeader.united(order.map { ("p.trace", $0) })
+      #expect(united.header[text: .sites] == sites && united.problems == [])
+    }
   }
 
   @Test func tokensThatDiffer() throws {

@@ -139,7 +139,7 @@ import TraceSources
     let verdict = Comparison().compare(&first, &second)
     #expect(verdict.outcome == .incomparable && verdict.problems.count == 1)
     #expect(verdict.problems.entries[0].message.hasPrefix("the trace is cut short"))
-    #expect(verdict.unmatchedExpected.entries[0].reason == .lost)
+    #expect(verdict.unmatched.expected.list.entries[0].reason == .lost)
     // What diverges before the end decides.
     var changed = trace
     changed.change(RecordKey(.embedding, layer: nil, position: 0), at: 0) { $0 + 1 }

@@ -1,14 +1,13 @@
-package import TraceComparison
 import TraceFormat
 
-/// The records that only one side has.
-package struct UnmatchedRecords: Sendable {
+/// The records that only one side of a comparison has.
+public struct UnmatchedRecords: Sendable {
   /// The first of them.
-  package private(set) var list = Listing<UnmatchedRecord>()
+  public private(set) var list = Listing<UnmatchedRecord>()
   /// All of them by name and reason, in the order of execution.
-  package private(set) var groups: [UnmatchedGroup] = []
+  public private(set) var groups: [UnmatchedGroup] = []
   /// How many there are for each reason.
-  package private(set) var reasons: [UnmatchedRecord.Reason: Int] = [:]
+  public private(set) var reasons: [UnmatchedRecord.Reason: Int] = [:]
   private var places: [GroupKey: Int] = [:]
 
   private struct GroupKey: Hashable {
@@ -16,8 +15,17 @@ package struct UnmatchedRecords: Sendable {
     let reason: UnmatchedRecord.Reason
   }
 
+  /// None.
+  package init() {}
+
+  /// Whether there are none.
+  public var isEmpty: Bool { list.isEmpty }
+
+  /// How many there are.
+  public var count: Int { list.count }
+
   /// Takes the next record in the order of execution.
-  mutating func append(_ record: UnmatchedRecord) {
+  package mutating func append(_ record: UnmatchedRecord) {
     list.append(record)
     reasons[record.reason, default: 0] += 1
     let group = GroupKey(name: record.key.name, reason: record.reason)

@@ -27,9 +27,7 @@ extension DriftEntry {
   init(_ bytes: some Collection<UInt8>, line: Int) throws(DriftError) {
     let value: JSONValue
     do throws(JSONError) { value = try JSONValue(bytes) } catch {
-      throw .notJSON(
-        line: line, column: error.offset + 1, expected: error.expected,
-        found: error.found == "the end" ? "the end of the line" : error.found)
+      throw .notJSON(line: line, column: error.offset + 1, expected: error.expected, found: error.found)
     }
     let fields = try JSONFields(value, "the line", line: line)
     let schema = try fields.text("schema")

@@ -35,7 +35,7 @@ package struct JSONReader: ~Escapable {
 
   private var shownNext: String {
     let next = bytes.byteArray(cursor..<min(end, cursor + 12))
-    return next.isEmpty ? "the end" : "'\(visibleText(next))'"
+    return next.isEmpty ? "the end of the text" : "'\(visibleText(next))'"
   }
 
   /// The next byte behind blanks; nil at the end.

@@ -14,7 +14,6 @@ struct ComparisonRun {
   /// How far the tokens have been compared, where they become known on the way.
   var liveTokens: LiveTokens?
   var tokenless: Set<Side> = []
-  /// Where in the verdict's lists the unmatched records of a name stand.
   var nonFinite = (records: 0, first: RecordKey?.none)
   var mixedTypes = (records: 0, first: RecordKey?.none)
   /// Differing records that pass although zeros in their place would pass too.

@@ -19,16 +19,11 @@ struct RecordedBox {
   /// - Parameter ignoresLayers: whether the tensor is outside the layers.
   func isCovered(by boxes: [RecordedBox], ignoresLayers: Bool) -> Bool {
     if ignoresLayers { return Self.cover(positions, boxes.map(\.positions)) }
-    // Between two of these beginnings the same boxes reach every layer.
-    let beginnings = Set([layers.lowerBound] + boxes.map(\.layers.lowerBound).filter(layers.contains))
-    return Self.cover(layers, boxes.map(\.layers))
-      && beginnings.allSatisfy { layer in
-        Self.cover(positions, boxes.filter { $0.layers.contains(layer) }.map(\.positions))
-      }
-      && boxes.allSatisfy { box in
-        box.layers.upperBound >= layers.upperBound
-          || Self.cover(positions, boxes.filter { $0.layers.contains(box.layers.upperBound + 1) }.map(\.positions))
-      }
+    // From one of these layers to the next the same boxes reach. After Int.max comes none.
+    let changes = boxes.flatMap { [$0.layers.lowerBound, $0.layers.upperBound &+ 1] } + [layers.lowerBound]
+    return Set(changes.filter(layers.contains)).allSatisfy { layer in
+      Self.cover(positions, boxes.filter { $0.layers.contains(layer) }.map(\.positions))
+    }
   }
 
   /// Whether ranges leave no number of a range out.

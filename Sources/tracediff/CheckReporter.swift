@@ -25,14 +25,17 @@ final class CheckReporter {
   ///
   /// - Parameter document: makes the JSON document that says why there was no check.
   func run(
-    orWrite document: (Verdict.Problem) -> String, to jsonPath: String?, _ body: () throws -> ExitStatus
+    orWrite document: ([Verdict.Problem]) -> String, to jsonPath: String?, _ body: () throws -> ExitStatus
   ) throws -> ExitStatus {
     do { return try body() } catch ToolError.closedPipe { throw ToolError.closedPipe } catch {
       // The first error is what the user needs to see, and what it was about to be written to may be what failed.
+      let inputs = (error as? InputFailure)?.problems
       if !hasReported {
-        let text = document(Verdict.Problem(side: nil, message: "\(error)"))
+        let text = document(inputs ?? [Verdict.Problem(side: nil, message: "\(error)")])
         if let jsonPath { try? Tool.write(Array(text.utf8), to: jsonPath) }
-        try? report(CheckSummary(tool: tool, subject: subject, trouble: "\(error)"))
+        try? report(
+          inputs.map { CheckSummary(problems: $0, tool: tool, subject: subject) }
+            ?? CheckSummary(tool: tool, subject: subject, trouble: "\(error)"))
       }
       throw error
     }

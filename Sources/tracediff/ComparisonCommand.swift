@@ -32,9 +32,9 @@ enum ComparisonCommand {
     let names = (TraceOperands.name(of: expected), TraceOperands.name(of: actual))
     let reporter = CheckReporter(
       options.reports, tool: Program.name, subject: "\(names.0) \(names.1)", isQuiet: isQuiet)
-    let document = { VerdictDocument(problems: [$0], expectedPath: names.0, actualPath: names.1).text }
+    let document = { VerdictDocument(problems: $0, expectedPath: names.0, actualPath: names.1).text }
     return try reporter.run(orWrite: document, to: options.jsonPath) {
-      guard var pair else { throw unreadable(problems, names, options, reporter) }
+      guard var pair else { throw InputFailure(problems) }
       try options.apply(to: &pair)
       return try compare(pair, options, tolerance, isQuiet: isQuiet, reporter)
     }
@@ -55,7 +55,7 @@ enum ComparisonCommand {
       live?.add(finding)
     }
     let names = (pair.expected.name, pair.actual.name)
-    guard let verdict else { throw unreadable(problems, names, options, reporter) }
+    guard let verdict else { throw InputFailure(problems) }
     try live?.finish()
     try verdict.unused.requireNone(in: "either trace")
 
@@ -125,21 +125,6 @@ enum ComparisonCommand {
       }
     }
     try output.finish()
-  }
-
-  /// Writes down for machines and CI that a trace cannot be read, as far as that can be written.
-  ///
-  /// - Returns: the error for people, which comes before whatever happens here.
-  private static func unreadable(
-    _ problems: [Verdict.Problem], _ names: (expected: String, actual: String), _ options: ComparisonOptions,
-    _ reporter: CheckReporter
-  ) -> ToolError {
-    if let jsonPath = options.jsonPath {
-      let document = VerdictDocument(problems: problems, expectedPath: names.expected, actualPath: names.actual)
-      try? Tool.write(Array(document.text.utf8), to: jsonPath)
-    }
-    try? reporter.report(CheckSummary(problems: problems, tool: reporter.tool, subject: reporter.subject))
-    return .failed(problems.first?.message ?? "a trace cannot be read")
   }
 }
 

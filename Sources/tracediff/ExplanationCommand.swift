@@ -37,8 +37,8 @@ enum ExplanationCommand {
     let isQuiet = try options.jsonPath.map { try Tool.isStandardOutput($0) } ?? false
     let reporter = CheckReporter(
       options.reports, tool: "\(Program.name) explain", subject: "\(name) --model \(modelPath)", isQuiet: isQuiet)
-    let document = { (problem: Verdict.Problem) in
-      ExplanationDocument(path: name, modelPath: modelPath, oneProblem: problem.message).text
+    let document = { (problems: [Verdict.Problem]) in
+      ExplanationDocument(path: name, modelPath: modelPath, oneProblem: problems.first?.message).text
     }
     return try reporter.run(orWrite: document, to: options.jsonPath) {
       var (operands, expectedOperands) = (try trace.get(), try expected?.get())

@@ -39,17 +39,13 @@ enum GoldenCommand {
         options.comparison.reports, tool: "\(GoldenOptions.name) \(kind.rawValue)",
         subject: "\(files.golden) \(files.trace)", isQuiet: files.isQuiet)
       let document = {
-        GoldenDocument(kind, problems: [$0], goldenPath: files.golden, actualPath: files.trace).text
+        GoldenDocument(kind, problems: $0, goldenPath: files.golden, actualPath: files.trace).text
       }
       return try reporter.run(orWrite: document, to: options.jsonPath) {
-        do {
-          switch kind {
-          case .record: return try GoldenRecording.run(files)
-          case .check: return try GoldenChecking.run(files, options.comparison, tolerance, reporter)
-          case .update: return try GoldenUpdating.run(files, tolerance)
-          }
-        } catch let failure as GoldenFailure {
-          throw report(failure, kind, files, reporter)
+        switch kind {
+        case .record: return try GoldenRecording.run(files)
+        case .check: return try GoldenChecking.run(files, options.comparison, tolerance, reporter)
+        case .update: return try GoldenUpdating.run(files, tolerance)
         }
       }
     }
@@ -89,24 +85,5 @@ enum GoldenCommand {
         jsonPath: options.jsonPath, inputs: [paths[0]] + files.traceInputs)
     }
     return files
-  }
-
-  /// Writes down for machines why a command failed, as far as that can be written.
-  ///
-  /// - Returns: the error for people, which comes before whatever happens here.
-  private static func report(
-    _ failure: GoldenFailure, _ kind: GoldenDocument.Command, _ files: GoldenFiles, _ reporter: CheckReporter
-  ) -> any Error {
-    switch failure {
-    case .usage(let error): return error
-    case .tool(let error): return error
-    case .input(let side, let message):
-      let problem = Verdict.Problem(side: side, message: message)
-      try? files.write(
-        GoldenDocument(kind, problems: [problem], goldenPath: files.golden, actualPath: files.trace))
-      try? reporter.report(
-        CheckSummary(problems: [problem], tool: reporter.tool, subject: reporter.subject))
-      return ToolError.failed(message)
-    }
   }
 }

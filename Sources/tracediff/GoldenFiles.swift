@@ -28,9 +28,9 @@ struct GoldenFiles {
   }
 
   /// Reads the golden.
-  func readGolden() throws(GoldenFailure) -> Golden {
+  func readGolden() throws(InputFailure) -> Golden {
     do throws(GoldenError) { return try Golden(path: golden) } catch {
-      throw .input(.expected, Tool.failure(error, naming: golden).description)
+      throw InputFailure(.expected, Tool.failure(error, naming: golden).description)
     }
   }
 
@@ -38,17 +38,17 @@ struct GoldenFiles {
   var traceInputs: [String] { ((try? operands.get())?.inputs ?? []) + mapping.paths }
 
   /// Opens the trace.
-  func openActual() throws(GoldenFailure) -> TraceInput {
+  func openActual() throws -> TraceInput {
     var known: TraceOperands
-    do throws(ToolError) { known = try operands.get() } catch { throw .input(.actual, error.description) }
-    do throws(UsageError) { try mapping.apply(to: &known) } catch { throw .usage(error) }
-    do throws(ToolError) { return try openInput(known) } catch { throw .input(.actual, error.description) }
+    do throws(ToolError) { known = try operands.get() } catch { throw InputFailure(.actual, error.description) }
+    try mapping.apply(to: &known)
+    do throws(ToolError) { return try openInput(known) } catch { throw InputFailure(.actual, error.description) }
   }
 
   /// Does something with the trace; what goes wrong names it.
-  func namingTrace<Value>(_ body: () throws(GoldenError) -> Value) throws(GoldenFailure) -> Value {
+  func namingTrace<Value>(_ body: () throws(GoldenError) -> Value) throws(InputFailure) -> Value {
     do throws(GoldenError) { return try body() } catch {
-      throw .input(.actual, error.fileError?.description ?? naming(trace, "\(error)"))
+      throw InputFailure(.actual, error.fileError?.description ?? naming(trace, "\(error)"))
     }
   }
 

@@ -45,7 +45,7 @@ enum HistoryCommand {
       }
       var problems: [Verdict.Problem] = []
       guard var pair = TracePair([paths[1]], Array(paths[2...]), &problems) else {
-        throw ToolError.failed(problems.first?.message ?? "a trace cannot be read")
+        throw InputFailure(problems)
       }
       let others = options.comparison.mapping.paths + (options.modelPath.map { [$0] } ?? [])
       try Tool.requireApart(outputs: [paths[0]], inputs: pair.inputs + others)
@@ -84,7 +84,7 @@ enum HistoryCommand {
       tolerance: try options.tolerance(), filter: options.filter, comparesCommonOnly: options.comparesCommonOnly)
     var problems: [Verdict.Problem] = []
     guard let verdict = traces.compare(comparison, &problems, eachDivergence: { _ in }) else {
-      throw ToolError.failed(problems.first?.message ?? "a trace cannot be read")
+      throw InputFailure(problems)
     }
     try verdict.unused.requireNone(in: "either trace")
     if verdict.exitStatus == ExitStatus.trouble.rawValue {

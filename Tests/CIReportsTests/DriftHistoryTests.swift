@@ -54,7 +54,7 @@ import TraceFormat
 
   static let damages: [(String, DriftError)] = [
     ("<<<<<<< HEAD", .notJSON(line: 2, column: 1, expected: "a JSON value", found: "'<<<<<<< HEAD'")),
-    ("", .notJSON(line: 2, column: 1, expected: "a JSON value", found: "the end of the line")),
+    ("", .notJSON(line: 2, column: 1, expected: "a JSON value", found: "the end of the text")),
     ("{\"a\":1,\"a\":2}", .notJSON(line: 2, column: 8, expected: "every key once", found: "'a' again")),
     ("{} {}", .notJSON(line: 2, column: 4, expected: "nothing more", found: "'{}'")),
     ("[]", .invalidField(line: 2, field: "the line", expected: "an object", found: "[]")),

@@ -13,22 +13,26 @@ import Testing
 
   /// Texts that are no JSON: what is expected, what is found, and where.
   @Test(arguments: [
-    ("", "a JSON value", "the end", 0), ("  ", "a JSON value", "the end", 2),
+    ("", "a JSON value", "the end of the text", 0), ("  ", "a JSON value", "the end of the text", 2),
     ("<<<<<<< HEAD", "a JSON value", "'<<<<<<< HEAD'", 0), ("nul", "a JSON value", "'nul'", 0),
     (#"{"a" 1}"#, "':'", "'1}'", 5), ("{a:1}", "'\"'", "'a:1}'", 1), (#"{"a":1,}"#, "'\"'", "'}'", 7),
-    (#"{"a":[1,2"#, "',' or ']'", "the end", 9), (#"{"a":1"#, "',' or '}'", "the end", 6),
+    (#"{"a":[1,2"#, "',' or ']'", "the end of the text", 9), (#"{"a":1"#, "',' or '}'", "the end of the text", 6),
     ("[1,]", "a JSON value", "']'", 3), ("[1 2]", "',' or ']'", "'2]'", 3), ("[1}", "',' or ']'", "'}'", 2),
     ("{} {}", "nothing more", "'{}'", 3), ("1 x and more than is shown", "nothing more", "'x and more t'", 2),
     (#"{"a":1,"b":2,"a":3}"#, "every key once", "'a' again", 13),
     (#"{"a":1,"\u0061":2}"#, "every key once", "'a' again", 7),
     ("01", "a number without leading zeros", "'01'", 0), ("-00", "a number without leading zeros", "'-00'", 0),
-    ("-", "a digit", "the end", 1), ("1.", "a digit", "the end", 2), ("1.e5", "a digit", "'e5'", 2),
-    ("1e+", "a digit", "the end", 3), ("+1", "a JSON value", "'+1'", 0), (".5", "a JSON value", "'.5'", 0),
+    ("-", "a digit", "the end of the text", 1), ("1.", "a digit", "the end of the text", 2),
+    ("1.e5", "a digit", "'e5'", 2),
+    ("1e+", "a digit", "the end of the text", 3), ("+1", "a JSON value", "'+1'", 0), (".5", "a JSON value", "'.5'", 0),
     ("1e999", "a number in the range of float64", "1e999", 0),
     ("-1e999", "a number in the range of float64", "-1e999", 0),
-    (#""a"#, "the end of a string", "the end", 2), (#""\x""#, "an escape such as \\n or \\u0041", "'x\"'", 2),
-    (#""\"#, "an escape such as \\n or \\u0041", "the end", 2), (#""\u12g4""#, "four hexadecimal digits", "'g4\"'", 5),
-    (#""\u12"#, "four hexadecimal digits", "the end", 5), ("\"\n\"", "no control character in a string", "'\\n\"'", 1),
+    (#""a"#, "the end of a string", "the end of the text", 2),
+    (#""\x""#, "an escape such as \\n or \\u0041", "'x\"'", 2),
+    (#""\"#, "an escape such as \\n or \\u0041", "the end of the text", 2),
+    (#""\u12g4""#, "four hexadecimal digits", "'g4\"'", 5),
+    (#""\u12"#, "four hexadecimal digits", "the end of the text", 5),
+    ("\"\n\"", "no control character in a string", "'\\n\"'", 1),
     (#""\ud800""#, "a pair of surrogates", "one alone", 2), (#""\ud800x""#, "a pair of surrogates", "one alone", 2),
     (#""\ud800\n""#, "a pair of surrogates", "one alone", 2),
     (#""\ud800\u0041""#, "a pair of surrogates", "one alone", 2),
@@ -121,7 +125,7 @@ import Testing
     do throws(JSONError) { _ = try read(2..<8) } catch let caught { error = caught }
     #expect(error?.offset == 8)
     do throws(JSONError) { _ = try read(2..<9) } catch let caught { error = caught }
-    #expect(error == JSONError(offset: 9, what: "JSON text", expected: "',' or '}'", found: "the end"))
+    #expect(error == JSONError(offset: 9, what: "JSON text", expected: "',' or '}'", found: "the end of the text"))
   }
 
   /// Whatever is written is read back, and writes itself again.

@@ -38,7 +38,7 @@ package enum ArchiveFolder {
       let path = prefix.isEmpty ? name : "\(prefix)/\(name)"
       if PathKind("\(folder)/\(path)") == .folder {
         try collect(folder, path, depth: depth + 1, &found)
-      } else if [ArchiveKind.npy, .npz, .safetensors].contains(where: { name.hasSuffix($0.rawValue) }) {
+      } else if ArchiveKind(path: name) != nil {
         found.append(path)
       }
     }

@@ -34,9 +34,7 @@ enum ArchiveLabels {
 
   /// A file's name without the extension of an archive.
   static func stem(of name: String) -> String {
-    for kind in [ArchiveKind.npy, .npz, .safetensors] where name.hasSuffix(kind.rawValue) && name != kind.rawValue {
-      return String(name.dropLast(kind.rawValue.count))
-    }
-    return name
+    guard let kind = ArchiveKind(path: name), name != kind.rawValue else { return name }
+    return String(name.dropLast(kind.rawValue.count))
   }
 }

@@ -49,28 +49,20 @@ extension TraceHeader {
     self[integer: .firstPosition] = bound(.firstPosition) { $0.min() }
     self[integer: .lastPosition] = bound(.lastPosition) { $0.max() }
     guard headers.allSatisfy({ $0[bytes: .sites] != nil }) else { return }
-    let names = headers.map { Set($0.recordedNames) }
-    let boxes = headers.map(RecordedBox.init)
-    let whole = RecordedBox(self)
+    let ranges = headers.map { RecordedRange($0) }
+    let whole = RecordedRange(self)
     // Parts mostly name the same sites: each set of parts and kind of site is looked at once.
     var holders: [TensorName: [Int]] = [:]
-    for (part, names) in names.enumerated() { for name in names { holders[name, default: []].append(part) } }
+    for (part, range) in ranges.enumerated() {
+      for name in range.promisedNames { holders[name, default: []].append(part) }
+    }
     for isOutside in [false, true] {
       let ofThisKind = holders.filter { name, _ in (name.site.map { $0.scope != .layer } ?? false) == isOutside }
       for parts in Set(ofThisKind.values) {
-        guard whole.isCovered(by: parts.map { boxes[$0] }, ignoresLayers: isOutside) else { return }
+        guard whole.isCovered(by: parts.map { ranges[$0] }, ignoresLayers: isOutside) else { return }
       }
     }
     self[text: .sites] = holders.keys.sorted().map(\.text).joined(separator: ",")
-  }
-
-  /// The names that were to be recorded: where the layers were restricted, none outside the layers.
-  private var recordedNames: [TensorName] {
-    let names = (self[text: .sites] ?? "").split(separator: ",").map { TensorName(String($0)) }
-    let (last, count) = (self[integer: .lastLayer], self[integer: .layerCount])
-    let endsBefore = if let last, let count { count > 0 && last < count - 1 } else { false }
-    let isRestricted = self[integer: .firstLayer] ?? 0 > 0 || endsBefore
-    return isRestricted ? names.filter { $0.site.map { $0.scope == .layer } ?? true } : names
   }
 
   /// What is wrong with the parts' numbers; parts that do not say theirs may be any.

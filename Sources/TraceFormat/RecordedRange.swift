@@ -1,5 +1,3 @@
-package import TraceFormat
-
 /// What a trace's header says was to be recorded.
 package struct RecordedRange: Sendable {
   let sites: Set<String>?
@@ -24,17 +22,17 @@ package struct RecordedRange: Sendable {
     steps = header[integer: .steps]
   }
 
-  var namesSites: Bool { sites != nil }
+  package var namesSites: Bool { sites != nil }
 
   /// Whether a name was to be recorded for certain.
-  func names(_ key: RecordKey) -> Bool { sites?.contains(key.name.text) ?? false }
+  package func names(_ key: RecordKey) -> Bool { sites?.contains(key.name.text) ?? false }
 
   /// Whether a run of this kind does not compute a site.
-  func isOfOtherKind(_ key: RecordKey) -> Bool { isNotQuantized && key.name.site?.isQuantizedOnly ?? false }
+  package func isOfOtherKind(_ key: RecordKey) -> Bool { isNotQuantized && key.name.site?.isQuantizedOnly ?? false }
 
-  func endsBefore(_ position: Int) -> Bool { steps.map { position >= $0 } ?? false }
+  package func endsBefore(_ position: Int) -> Bool { steps.map { position >= $0 } ?? false }
 
-  func leavesOut(_ key: RecordKey) -> Bool {
+  package func leavesOut(_ key: RecordKey) -> Bool {
     if let sites, !sites.contains(key.name.text) { return true }
     if let layer = key.layer, let layers, !layers.contains(layer) { return true }
     if key.layer == nil, key.name.site != nil, layersWereRestricted { return true }

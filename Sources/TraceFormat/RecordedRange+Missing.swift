@@ -1,5 +1,3 @@
-package import TraceFormat
-
 extension RecordedRange {
   /// The records that the header says were to be recorded and that a trace lacks, in the order of execution.
   ///

@@ -11,11 +11,12 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 import numpy as np
+
+from folder_case import FolderTestCase
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir))
 sys.path.insert(0, os.path.join(ROOT, "reference"))
@@ -27,12 +28,9 @@ EMITTERS = [os.path.join(BUILD, name) for name in ("emitter-c99", "emitter-cxx17
 FORMAT = os.path.join(ROOT, "docs", "trace-format.md")
 
 
-class TestCase(unittest.TestCase):
+class TestCase(FolderTestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        self.path = os.path.join(folder.name, "a.trace")
+        super().setUp()
         self.partial = self.path + ".partial"
         self.emitters = [path for path in EMITTERS if os.path.exists(path)]
         if not self.emitters:

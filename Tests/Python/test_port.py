@@ -9,11 +9,12 @@ import os
 import struct
 import subprocess
 import sys
-import tempfile
 import unittest
 from unittest import mock
 
 import numpy as np
+
+from folder_case import FolderTestCase
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir))
 sys.path.insert(0, os.path.join(ROOT, "reference"))
@@ -130,13 +131,7 @@ def plain_forward(sizes, floats, shared, tokens):
     return records
 
 
-class TestCase(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        self.path = os.path.join(folder.name, "port.trace")
-
+class TestCase(FolderTestCase):
     def run_port(self, checkpoint, tokens):
         port.run(checkpoint, self.path, tokens)
         trace = tracefile.read_trace(self.path)

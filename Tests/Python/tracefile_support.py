@@ -3,10 +3,10 @@
 import os
 import struct
 import sys
-import tempfile
-import unittest
 
 import numpy as np
+
+from folder_case import FolderTestCase
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir))
 sys.path.insert(0, os.path.join(ROOT, "reference"))
@@ -97,13 +97,7 @@ def trace_bytes(chunks, header=None, names=(b"x.embed",), entries=None, **index)
     return data + index_chunk(names, made if entries is None else entries, **index) + tail_chunk(where)
 
 
-class TestCase(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        self.path = os.path.join(folder.name, "a.trace")
-
+class TestCase(FolderTestCase):
     def read(self, data):
         path = os.path.join(self.folder, "read.trace")
         with open(path, "wb") as file:

@@ -25,10 +25,14 @@ extension ArrayTraceBuilder {
 
   /// Reads the arrays `tokens` and `positions` of exports; without positions, tokens count from 0.
   mutating func readExportedTokens() throws(ArchiveError) {
+    // Of thousands of files each has its own.
+    var positionsByName: [[UInt8]: StoredArray] = [:]
+    for array in archive.arrays where array.nameInFile == ExportName.positions {
+      positionsByName[Array(array.name.utf8)] = array
+    }
     for array in archive.arrays where array.nameInFile == ExportName.tokens {
-      let prefix = array.name.dropLast(ExportName.tokens.count)
-      let name = prefix + ExportName.positions
-      let positions = archive.arrays.first { $0.name.utf8.elementsEqual(name.utf8) }
+      let prefix = array.name.utf8.dropLast(ExportName.tokens.utf8.count)
+      let positions = positionsByName[Array(prefix) + Array(ExportName.positions.utf8)]
       var reading = ArrayReading()
       reading.axes = [.position]
       let ids = try TokenArray(archive, array, reading).values()
